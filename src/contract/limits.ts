@@ -1,0 +1,60 @@
+/**
+ * Every bound on what a peer, a file or a client may send. One place, so that a reader sees the whole surface,
+ * and so that each entry can have a test that sends one more.
+ */
+export const LIMITS = {
+  /** Largest datagram we send or accept. Below the smallest common path MTU (1,280 of IPv6) less headers. */
+  datagramBytes: 1_200,
+  /** Largest frame on a grid stream. A row of 2,000 links fits. */
+  frameBytes: 262_144,
+  /** Frames that one stream may carry before it is closed. */
+  framesPerStream: 4_096,
+  /** Grid streams open at once, ours and theirs. */
+  streams: 64,
+  /** A stream that says nothing for this long is closed. */
+  streamIdleMs: 5_000,
+  /** Nodes in one grid. A row beyond this is refused and counted. */
+  nodes: 2_000,
+  /** Links in one row. */
+  linksPerRow: 3_000,
+  /** Characters of an id, a site or a target's name. */
+  labelChars: 63,
+  /** Characters of a link's detail ("status 503, wanted 200"). */
+  detailChars: 160,
+  /** Characters of a target's address. */
+  addressChars: 300,
+  /** Rumours about members kept for retransmission. */
+  rumours: 512,
+  /** Members named in one datagram. */
+  membersPerDatagram: 24,
+  /** Sending sessions (one per start of a peer) that are remembered to refuse replays. */
+  sessions: 4_096,
+  /** Datagrams a second from sessions not seen before; each costs a key derivation. */
+  newSessionsPerSecond: 200,
+  /** Configured targets of one node. */
+  targets: 1_000,
+  /** Probes of configured targets under way at once. */
+  probesUnderWay: 64,
+  /** Bytes of an HTTP target's body that are read. */
+  httpTargetBodyBytes: 262_144,
+  /** Redirects followed by an HTTP target. */
+  httpTargetRedirects: 5,
+  /** Body of a request to the API. */
+  apiBodyBytes: 65_536,
+  /** Server-sent event clients at once. */
+  eventClients: 64,
+  /** Points in one history answer. */
+  historyPoints: 2_000,
+  /** Changes in one timeline answer. */
+  timelineEntries: 1_000,
+  /** Invitations open at once. */
+  invitations: 100,
+  /** Join attempts a minute from all strangers together. */
+  joinAttemptsPerMinute: 60,
+  /** How long an invitation is good. */
+  invitationMs: 600_000,
+  /** Size of midwatch.yaml. */
+  configBytes: 1_048_576,
+  /** Items waiting for the storage thread; the oldest samples are dropped first, and counted. Journal events are never dropped. */
+  storeQueue: 20_000,
+} as const

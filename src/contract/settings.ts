@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import { Label } from './ids.ts'
+import { LIMITS } from './limits.ts'
+
+/** "500ms", "10s", "5m", "1h", "30d", or a number of ms. */
+export const Duration = z.union([z.number().int().nonnegative(), z.string()]).transform((value, context): number => {
+  if (typeof value === 'number') return value
+  const match = /^(\d{1,9})\s*(ms|s|m|h|d)$/.exec(value.trim())
+  if (!match) {
+    context.addIssue({ code: 'custom', message: 'write a duration such as 500ms, 10s, 5m, 1h or 30d' })
+    return z.NEVER
+  }
+  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms' | 's' | 'm' | 'h' | 'd']
+  return Number(match[1]) * unit
+})
+
+const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):(\d{1,5})$/
+/** host:port, [v6]:port. */
+export const HostPort = z
+  .string()
+  .max(300)
+  .refine((text) => {
+    const match = HOST_PORT.exec(text)
+    return match !== null && Number(match[2]) >= 0 && Number(match[2]) <= 65_535
+  }, 'write host:port, such as 10.0.0.5:8777 or [2001:db8::5]:8777')
+
+/** Splits a checked HostPort; brackets of IPv6 are taken off. */
+export function splitHostPort(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(':')
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) }
+}
+
+const probeCommon = {
+  name: Label.describe('what people call it; the same name on two nodes is the same target'),
+  site: Label.optional().describe('where it is, if it is anywhere'),
+  everyMs: Duration.default(10_000).describe('time between probes'),
+  timeoutMs: Duration.default(5_000).describe('no answer by then counts as a failure'),
+}
+const port = z.number().int().min(1).max(65_535)
+const host = z.string().min(1).max(253).regex(/^[A-Za-z0-9._:[\]-]+$/, 'write a host name or an address')
+
+export const TcpTarget = z.strictObject({ kind: z.literal('tcp'), ...probeCommon, host, port })
+export const HttpTarget = z.strictObject({
+  kind: z.literal('http'),
+  ...probeCommon,
+  url: z.url({ protocol: /^https?$/ }).max(LIMITS.addressChars),
+  method: z.enum(['GET', 'HEAD', 'POST']).default('GET'),
+  headers: z.record(z.string().max(100), z.string().max(1_000)).default({}).describe('sent with the request'),
+  status: z
+    .union([z.number().int(), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/)])
+    .default('200-399')
+    .describe('a status, or a range such as 200-399'),
+  bodyContains: z.string().max(1_000).optional(),
+  headerEquals: z.record(z.string(), z.string()).optional().describe('headers that the answer must have'),
+  redirects: z.number().int().min(0).max(LIMITS.httpTargetRedirects).default(3).describe('followed at most; 0 checks the redirect itself'),
+  redirectTo: z.string().max(LIMITS.addressChars).optional().describe('the Location that the answer must name'),
+  certificateDays: z.number().min(0).default(14).describe('https: fewer days left than this is a failure'),
+  insecure: z.boolean().default(false).describe('https: do not check the certificate'),
+})
+export const TlsTarget = z.strictObject({
+  kind: z.literal('tls'),
+  ...probeCommon,
+  host,
+  port: port.default(443),
+  serverName: z.string().max(253).optional().describe('name to ask for and to check; the host unless given'),
+  caFile: z.string().optional().describe('PEM file of the authority to trust'),
+  certificateDays: z.number().min(0).default(14),
+})
+export const DnsTarget = z.strictObject({
+  kind: z.literal('dns'),
+  ...probeCommon,
+  query: z.string().min(1).max(253).describe('name to look up'),
+  type: z.enum(['A', 'AAAA', 'CNAME', 'MX', 'NS', 'TXT', 'SRV']).default('A'),
+  server: HostPort.optional().describe("resolver as host:port; the system's unless given"),
+  expect: z.array(z.string()).optional().describe('values that the answer must contain'),
+})
+export const IcmpTarget = z.strictObject({ kind: z.literal('icmp'), ...probeCommon, host })
+export const TargetSettings = z.discriminatedUnion('kind', [TcpTarget, HttpTarget, TlsTarget, DnsTarget, IcmpTarget])
+export type TargetSettings = z.infer<typeof TargetSettings>
+
+/**
+ * Every setting of a node. Flags go over MIDWATCH_* environment, over midwatch.yaml, over these defaults. The description of
+ * each is its line in docs/configuration.md; a test keeps them equal.
+ */
+export const Settings = z.strictObject({
+  id: Label.describe("this node's label; the host name unless given"),
+  site: Label.default('home').describe('where this node is: a datacenter, region or room'),
+  listen: HostPort.default('0.0.0.0:8777').describe('address of the grid (UDP and TCP), the console and the API'),
+  advertise: z
+    .union([z.literal('auto'), HostPort])
+    .default('auto')
+    .describe('address that other nodes use; auto learns it from the peer that it joins'),
+  join: z.array(HostPort).max(32).default([]).describe('nodes to join at the start, as host:port; needs the grid key'),
+  gridKeyFile: z.string().optional().describe('file with the grid key, 64 hex digits; made in the data folder unless given'),
+  data: z.string().describe('data folder; ~/.local/share/midwatch, for root /var/lib/midwatch, unless given'),
+  ephemeral: z.boolean().default(false).describe('run without a disk: a new identity at each start, no history kept'),
+  open: z.boolean().default(false).describe('answer console and API beyond loopback; needs tlsCert and tlsKey, or insecureHttp'),
+  insecureHttp: z.boolean().default(false).describe('allow open without TLS; only behind a proxy that adds it'),
+  tlsCert: z.string().optional().describe('PEM file with the certificate for console and API'),
+  tlsKey: z.string().optional().describe('PEM file with its key'),
+  hosts: z.array(z.string().max(253)).max(64).default([]).describe('further host names by which the console may be opened'),
+  metrics: z.boolean().default(false).describe('answer /metrics without a token'),
+  probeEveryMs: Duration.default(1_000).describe('time between probes of each other node'),
+  storageMb: z.number().int().min(16).default(512).describe('disk budget of journal and samples together'),
+  keepSecondsMs: Duration.default(3_600_000).describe('how long samples are kept second by second'),
+  keepTensMs: Duration.default(86_400_000).describe('how long samples are kept in steps of 10 s'),
+  keepMinutesMs: Duration.default(2_592_000_000).describe('how long samples are kept in steps of a minute'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('what the node writes to its own log (standard error)'),
+  targets: z.array(TargetSettings).max(LIMITS.targets).default([]).describe('services to probe from this node'),
+})
+export type Settings = z.infer<typeof Settings>
+export type SettingsInput = z.input<typeof Settings>
+
+/** Settings that only come from a file of their own or from the environment, never from a flag: process lists show flags. */
+export const SECRET_ENV = {
+  gridKey: 'MIDWATCH_GRID_KEY',
+  token: 'MIDWATCH_TOKEN',
+} as const
