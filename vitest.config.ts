@@ -9,10 +9,15 @@ export default defineConfig({
   test: {
     projects: [
       {
-        plugins: [svelte()],
+        plugins: [svelte({ configFile: false })],
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'console/**/*.test.ts', 'scripts/**/*.test.ts', 'test/{sim,scenarios,support,rooms-canary}/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'console/**/*.test.ts',
+            'scripts/**/*.test.ts',
+            'test/{sim,scenarios,support,rooms-canary}/**/*.test.ts',
+          ],
           maxWorkers: 2,
           testTimeout: 20_000,
         },
