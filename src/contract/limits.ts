@@ -57,4 +57,8 @@ export const LIMITS = {
   configBytes: 1_048_576,
   /** Items waiting for the storage thread; the oldest samples are dropped first, and counted. Journal events are never dropped. */
   storeQueue: 20_000,
+  /** Links of other nodes whose history a node keeps; those beyond are not kept, and counted. Its own links always are. */
+  storeToldLinks: 5_000,
+  /** Questions that wait for the storage thread at once. */
+  storeQuestions: 256,
 } as const

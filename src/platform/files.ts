@@ -1,0 +1,83 @@
+import { closeSync, openSync, renameSync, statSync } from 'node:fs'
+import { open, rename, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { MidwatchError } from '../contract/errors.ts'
+import { systemRandomness } from './random.ts'
+
+/**
+ * Replaces a file whole: after a crash at any moment it holds the old bytes or the new ones, never a part. The new bytes are
+ * on the disk (fsync of the file, then of its folder) before the promise resolves. Readable by its owner alone, unless told.
+ */
+export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = `${path}.${Buffer.from(systemRandomness.bytes(6)).toString('hex')}.tmp`
+  try {
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(data)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await unlink(temporary).catch(() => {})
+    throw error
+  }
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/**
+ * A file's bytes, or null when there is none. Reads no more than `maxBytes`, whatever the size the file claims (a pipe or a
+ * growing file claims none); one byte more is MW_LIMIT.
+ */
+export async function readFileBounded(path: string, maxBytes: number): Promise<Buffer | null> {
+  let file
+  try {
+    file = await open(path, 'r')
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+  try {
+    const chunks: Buffer[] = []
+    let sizeBytes = 0
+    for (;;) {
+      const chunk = Buffer.alloc(Math.min(65_536, maxBytes + 1 - sizeBytes))
+      const { bytesRead } = await file.read(chunk, 0, chunk.length, null)
+      if (bytesRead === 0) return Buffer.concat(chunks)
+      chunks.push(chunk.subarray(0, bytesRead))
+      sizeBytes += bytesRead
+      if (sizeBytes > maxBytes) throw new MidwatchError('MW_LIMIT', `${path} is larger than ${maxBytes} bytes`)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Makes an empty file that only its owner may read, where there is none: SQLite's own would follow the umask. Synchronous, as below. */
+export function touchPrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600))
+}
+
+/** Renames a file if it is there. Synchronous: for the storage thread, which has nothing else to do. */
+export function moveAside(path: string, aside: string): void {
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+}
+
+/** Size of a file, 0 when there is none. Synchronous, like moveAside. */
+export function fileSizeBytes(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
