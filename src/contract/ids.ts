@@ -8,13 +8,13 @@ export const Identity = z
   .brand<'Identity'>()
 export type Identity = z.infer<typeof Identity>
 
-/** A label for people: a node, a site or a target. Host names fit, and so do short words. */
+/** A label for people: a node, a site or a target. Host names fit, and so do short words. `~` marks a label that two nodes wanted. */
 export const Label = z
   .string()
   .min(1)
   .max(LIMITS.labelChars)
   .regex(
-    /^[\p{L}\p{N}][\p{L}\p{N}._:@/-]*$/u,
-    'use letters, digits and . _ : @ / -, starting with a letter or a digit',
+    /^[\p{L}\p{N}][\p{L}\p{N}._:@/~-]*$/u,
+    'use letters, digits and . _ : @ / ~ -, starting with a letter or a digit',
   )
 export type Label = z.infer<typeof Label>

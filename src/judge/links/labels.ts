@@ -1,0 +1,38 @@
+import { LIMITS } from '../../contract/index.ts'
+
+export type LabelClaim = { readonly identity: string; readonly id: string; readonly left: boolean }
+
+const FIRST_SUFFIX_DIGITS = 4
+
+/**
+ * The label that each identity is shown under. Of those that want the same one the lowest identity keeps it, on every node; the
+ * others get `~` and the first digits of their identity, as many as make it unique. A node that left holds no label against one that stays.
+ */
+export function assignLabels(claims: readonly LabelClaim[]): Map<string, string> {
+  const sorted = claims.toSorted((a, b) => Number(a.left) - Number(b.left) || (a.identity < b.identity ? -1 : 1))
+  const taken = new Set<string>()
+  const shown = new Map<string, string>()
+  // Everyone who can have the wanted label gets it first, so that a suffixed one never takes it away.
+  for (const claim of sorted) {
+    if (taken.has(claim.id)) continue
+    taken.add(claim.id)
+    shown.set(claim.identity, claim.id)
+  }
+  for (const claim of sorted) {
+    if (shown.has(claim.identity)) continue
+    const label = firstFree(claim, taken)
+    taken.add(label)
+    shown.set(claim.identity, label)
+  }
+  return shown
+}
+
+function firstFree({ identity, id }: LabelClaim, taken: ReadonlySet<string>): string {
+  for (let digits = FIRST_SUFFIX_DIGITS; ; digits++) {
+    // Past the identity's own digits only a node that asked for this very label can be in the way; a counter steps around it.
+    const suffix = digits <= identity.length ? identity.slice(0, digits) : `${identity}.${digits - identity.length}`
+    const kept = id.slice(0, LIMITS.labelChars - suffix.length - 1).replace(/[\uD800-\uDBFF]$/, '')
+    const label = `${kept}~${suffix}`
+    if (!taken.has(label)) return label
+  }
+}
