@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import { LIMITS, type Identity } from '../contract/index.ts'
+import { identityBytes, verifierOf } from './keys.ts'
+import { pulseIsSigned, readPulse, readRow, rowIsSigned, type Pulse, type Row, type Signed } from './row.ts'
+import type { VersionEntry } from './wire.ts'
+
+/** One node's row and pulse as last heard. */
+export type Entry = {
+  readonly row: Row
+  readonly signed: Signed
+  readonly pulse: Pulse | null
+  readonly signedPulse: Signed | null
+  /** Receiver's monotonic time at which its owner was last known to speak: a new row, or a new beat. */
+  readonly heardMs: number
+}
+
+export type RowOutcome =
+  | { readonly outcome: 'new'; readonly entry: Entry; readonly before: Row | null }
+  | { readonly outcome: 'known' | 'older' }
+  /** Two rows of one version, both signed: its owner lies, or runs twice. The one with the greater bytes is kept, everywhere. */
+  | { readonly outcome: 'forked'; readonly entry: Entry; readonly replaced: boolean }
+  | { readonly outcome: 'refused'; readonly why: 'malformed' | 'not-signed' | 'full' }
+
+/**
+ * All rows, one per node, each the newest of its owner. Merging is "the highest (incarnation, version) wins", a join semilattice: order and
+ * repetition do not matter, so every node that has heard everything holds the same table.
+ */
+export class RowTable {
+  readonly #entries = new Map<Identity, Entry>()
+  readonly #verifiers = new Map<Identity, (bytes: Uint8Array, signature: Uint8Array) => boolean>()
+  readonly #hashes = new Map<Identity, Uint8Array>()
+  #hash: Uint8Array | null = null
+
+  get(identity: Identity): Entry | undefined {
+    return this.#entries.get(identity)
+  }
+
+  entries(): IterableIterator<Entry> {
+    return this.#entries.values()
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Merges a row. The signature is checked only when the row would change something: it is the dear part. */
+  apply(signed: Signed, nowMs: number): RowOutcome {
+    const row = readRow(signed.bytes)
+    if (!row) return { outcome: 'refused', why: 'malformed' }
+    const known = this.#entries.get(row.identity)
+    const order = known ? compareVersions(row, known.row) : 1
+    if (known && order < 0) return { outcome: 'older' }
+    if (known && order === 0 && Buffer.compare(signed.bytes, known.signed.bytes) === 0) return { outcome: 'known' }
+    if (!known && this.#entries.size >= LIMITS.nodes) return { outcome: 'refused', why: 'full' }
+    if (!rowIsSigned(signed, this.#verifierOf(row))) return { outcome: 'refused', why: 'not-signed' }
+    if (known && order === 0) {
+      const replaced = Buffer.compare(signed.bytes, known.signed.bytes) > 0
+      if (replaced) this.#put(row, signed, known, known.heardMs)
+      return { outcome: 'forked', entry: this.#entries.get(row.identity) as Entry, replaced }
+    }
+    return { outcome: 'new', entry: this.#put(row, signed, known, nowMs), before: known?.row ?? null }
+  }
+
+  /** Merges a pulse. `new` proves that its owner was alive after all pulses before. */
+  applyPulse(signed: Signed, nowMs: number): 'new' | 'old' | 'stranger' | 'refused' {
+    const pulse = readPulse(signed.bytes)
+    if (!pulse) return 'refused'
+    const known = this.#entries.get(pulse.identity)
+    if (!known || pulse.incarnation > known.row.incarnation) return 'stranger'
+    if (pulse.incarnation < known.row.incarnation || pulse.beat <= beatOf(known)) return 'old'
+    if (!pulseIsSigned(signed, this.#verifierOf(known.row))) return 'refused'
+    this.#entries.set(pulse.identity, { ...known, pulse, signedPulse: signed, heardMs: nowMs })
+    return 'new'
+  }
+
+  /** The graph hash: sorted (identity, incarnation, version, link states) of all rows but those of nodes that left. */
+  hash(): Uint8Array {
+    if (!this.#hash) {
+      const total = createHash('sha256')
+      for (const identity of this.identities()) {
+        if (!this.#entries.get(identity)?.row.left) total.update(this.#hashes.get(identity) as Uint8Array)
+      }
+      this.#hash = new Uint8Array(total.digest().subarray(0, 16))
+    }
+    return this.#hash
+  }
+
+  identities(): Identity[] {
+    return [...this.#entries.keys()].sort()
+  }
+
+  versions(): VersionEntry[] {
+    return this.identities().map((identity) => {
+      const { row } = this.#entries.get(identity) as Entry
+      return { identity, incarnation: row.incarnation, version: row.version }
+    })
+  }
+
+  forget(identity: Identity): void {
+    this.#entries.delete(identity)
+    this.#verifiers.delete(identity)
+    this.#hashes.delete(identity)
+    this.#hash = null
+  }
+
+  #put(row: Row, signed: Signed, known: Entry | undefined, heardMs: number): Entry {
+    // Beats count within an incarnation: a pulse of the one before says nothing of this one.
+    const keeps = known !== undefined && known.row.incarnation === row.incarnation
+    const entry: Entry = { row, signed, pulse: keeps ? known.pulse : null, signedPulse: keeps ? known.signedPulse : null, heardMs }
+    this.#entries.set(row.identity, entry)
+    this.#hashes.set(row.identity, hashOfRow(row))
+    this.#hash = null
+    return entry
+  }
+
+  #verifierOf(row: Row): (bytes: Uint8Array, signature: Uint8Array) => boolean {
+    const known = this.#verifiers.get(row.identity)
+    if (known) return known
+    const verifier = verifierOf(row.publicKey)
+    // Kept only for rows that we hold, so that strangers cannot fill it.
+    if (this.#entries.has(row.identity)) this.#verifiers.set(row.identity, verifier)
+    return verifier
+  }
+}
+
+export function beatOf(entry: Entry): number {
+  return entry.pulse?.beat ?? 0
+}
+
+/** Positive when `a` is newer. */
+export function compareVersions(a: { incarnation: number; version: number }, b: { incarnation: number; version: number }): number {
+  return a.incarnation - b.incarnation || a.version - b.version
+}
+
+function hashOfRow(row: Row): Uint8Array {
+  const hash = createHash('sha256').update(identityBytes(row.identity))
+  const states = row.links.map((link) => `${link.toType} ${link.to} ${link.kind} ${link.state} ${link.dead ?? '-'}`).sort()
+  hash.update(`${row.incarnation} ${row.version}\n${states.join('\n')}\n`)
+  return new Uint8Array(hash.digest())
+}

@@ -1,0 +1,147 @@
+import { decode, encode } from 'cborg'
+import { z } from 'zod'
+import { LIMITS, type Identity } from '../contract/index.ts'
+import { identityBytes, identityFrom } from './keys.ts'
+import type { Signed } from './row.ts'
+
+/** Everything that nodes say to each other in datagrams. On the wire each is an array that begins with its number. */
+export type Message =
+  | { readonly type: 'probe'; readonly payload: Uint8Array }
+  | { readonly type: 'ping'; readonly nonce: number }
+  | { readonly type: 'ack'; readonly nonce: number }
+  /** "Ping that one for me." The answer is an ack with this nonce. */
+  | { readonly type: 'ping-req'; readonly nonce: number; readonly subject: Identity }
+  | ({ readonly type: 'rumour' } & Rumour)
+  /** The hash of all rows. Who has another one answers with its versions. */
+  | { readonly type: 'summary'; readonly hash: Uint8Array }
+  /** The versions of all rows from `first` to `last`, in order of identity: what is missing there is not known to the sender. */
+  | { readonly type: 'versions'; readonly first: Identity; readonly last: Identity; readonly entries: readonly VersionEntry[] }
+  | { readonly type: 'want'; readonly identities: readonly Identity[] }
+  | ({ readonly type: 'row' } & Signed)
+  /** A piece of a row that is too long for one datagram. */
+  | { readonly type: 'row-part'; readonly identity: Identity; readonly incarnation: number; readonly version: number; readonly part: number; readonly parts: number; readonly piece: Uint8Array }
+  | ({ readonly type: 'pulse' } & Signed)
+
+/** "As of that beat, `accuser` says it is suspect or down." A newer beat of the subject refutes it. */
+export type Rumour = {
+  readonly subject: Identity
+  readonly incarnation: number
+  readonly beat: number
+  readonly says: 'suspect' | 'down'
+  readonly accuser: Identity
+}
+
+export type VersionEntry = { readonly identity: Identity; readonly incarnation: number; readonly version: number }
+
+/** One datagram's content. */
+export type Packet = { readonly sender: Identity; readonly incarnation: number; readonly messages: readonly Message[] }
+
+const id = z.instanceof(Uint8Array).refine((value) => value.length === 16)
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+const nonce = z.number().int().min(0).max(0xffff_ffff)
+const blob = z.instanceof(Uint8Array)
+const entry = z.tuple([id, count, count])
+const SAYS = ['suspect', 'down'] as const
+export const MAX_ROW_PARTS = 32
+
+/** One row a message: its number on the wire is its place here. Numbers are never used again for something else. */
+const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } = {
+  probe: codec(z.tuple([blob]), (m) => [m.payload], ([payload]) => ({ type: 'probe', payload })),
+  ping: codec(z.tuple([nonce]), (m) => [m.nonce], ([n]) => ({ type: 'ping', nonce: n })),
+  ack: codec(z.tuple([nonce]), (m) => [m.nonce], ([n]) => ({ type: 'ack', nonce: n })),
+  'ping-req': codec(
+    z.tuple([nonce, id]),
+    (m) => [m.nonce, identityBytes(m.subject)],
+    ([n, subject]) => ({ type: 'ping-req', nonce: n, subject: identityFrom(subject) }),
+  ),
+  rumour: codec(
+    z.tuple([id, count, count, z.number().int().min(0).max(1), id]),
+    (m) => [identityBytes(m.subject), m.incarnation, m.beat, SAYS.indexOf(m.says), identityBytes(m.accuser)],
+    ([subject, incarnation, beat, says, accuser]) => ({
+      type: 'rumour',
+      subject: identityFrom(subject),
+      incarnation,
+      beat,
+      says: SAYS[says] as 'suspect' | 'down',
+      accuser: identityFrom(accuser),
+    }),
+  ),
+  summary: codec(z.tuple([id]), (m) => [m.hash], ([hash]) => ({ type: 'summary', hash })),
+  versions: codec(
+    z.tuple([id, id, z.array(entry).max(LIMITS.membersPerDatagram)]),
+    (m) => [identityBytes(m.first), identityBytes(m.last), m.entries.map(wireEntry)],
+    ([first, last, entries]) => ({ type: 'versions', first: identityFrom(first), last: identityFrom(last), entries: entries.map(readEntry) }),
+  ),
+  want: codec(
+    z.tuple([z.array(id).max(LIMITS.membersPerDatagram)]),
+    (m) => [m.identities.map(identityBytes)],
+    ([identities]) => ({ type: 'want', identities: identities.map(identityFrom) }),
+  ),
+  row: codec(z.tuple([blob, blob]), (m) => [m.bytes, m.signature], ([bytes, signature]) => ({ type: 'row', bytes, signature })),
+  'row-part': codec(
+    z.tuple([id, count, count, z.number().int().min(0).max(MAX_ROW_PARTS - 1), z.number().int().min(1).max(MAX_ROW_PARTS), blob]),
+    (m) => [identityBytes(m.identity), m.incarnation, m.version, m.part, m.parts, m.piece],
+    ([identity, incarnation, version, part, parts, piece]) => ({ type: 'row-part', identity: identityFrom(identity), incarnation, version, part, parts, piece }),
+  ),
+  pulse: codec(z.tuple([blob, blob]), (m) => [m.bytes, m.signature], ([bytes, signature]) => ({ type: 'pulse', bytes, signature })),
+}
+const TYPES = Object.keys(CODECS) as Message['type'][]
+
+type Codec<M> = { toFields(message: M): unknown[]; fromFields(fields: unknown[]): M | null }
+
+function codec<S extends z.ZodType, M>(schema: S, toFields: (message: M) => unknown[], build: (fields: z.output<S>) => M): Codec<M> {
+  return {
+    toFields,
+    fromFields(fields) {
+      const parsed = schema.safeParse(fields)
+      return parsed.success ? build(parsed.data) : null
+    },
+  }
+}
+
+export function wireEntry(one: VersionEntry): unknown[] {
+  return [identityBytes(one.identity), one.incarnation, one.version]
+}
+
+export function readEntry([identity, incarnation, version]: z.output<typeof entry>): VersionEntry {
+  return { identity: identityFrom(identity), incarnation, version }
+}
+
+const Envelope = z.tuple([id, count, z.array(z.tuple([z.number().int().min(0)], z.unknown())).max(64)])
+
+export function encodeMessage(message: Message): Uint8Array {
+  const { toFields } = CODECS[message.type] as Codec<Message>
+  return encode([TYPES.indexOf(message.type), ...toFields(message)])
+}
+
+/** `[sender, incarnation, [message, …]]` around messages that are encoded already. */
+export function encodePacket(sender: Uint8Array, incarnation: number, messages: readonly Uint8Array[]): Uint8Array {
+  // 0x83: an array of three. Its last item is an array header for up to 23, or one more byte for up to 64.
+  const header = messages.length < 24 ? Uint8Array.of(0x80 | messages.length) : Uint8Array.of(0x98, messages.length)
+  return Buffer.concat([Uint8Array.of(0x83), encode(sender), encode(incarnation), header, ...messages])
+}
+
+/** Bytes of a packet beyond its messages, at most. */
+export const PACKET_OVERHEAD_BYTES = 1 + 17 + 9 + 2
+
+/** Reads a packet; messages of unknown kinds or of a wrong shape are left out and counted. Null when it is no packet at all. */
+export function decodePacket(plain: Uint8Array): (Packet & { unreadable: number }) | null {
+  let value: unknown
+  try {
+    value = decode(plain)
+  } catch {
+    return null
+  }
+  const envelope = Envelope.safeParse(value)
+  if (!envelope.success) return null
+  const [sender, incarnation, wire] = envelope.data
+  const messages: Message[] = []
+  let unreadable = 0
+  for (const [kind, ...fields] of wire) {
+    const type = TYPES[kind]
+    const message = type === undefined ? null : (CODECS[type] as Codec<Message>).fromFields(fields)
+    if (message) messages.push(message)
+    else unreadable++
+  }
+  return { sender: identityFrom(sender), incarnation, messages, unreadable }
+}
