@@ -1,3 +1,7 @@
 export * from './clock.ts'
 export * from './network.ts'
 export * from './random.ts'
+export * from './files.ts'
+export * from './folder.ts'
+export * from './http-server.ts'
+export * from './loopback.ts'

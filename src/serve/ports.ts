@@ -1,4 +1,17 @@
-import type { Demo, Doctor, Graph, History, HistoryWindow, Invitation, Nodes, Rundown, Targets, Timeline, TimelineEntry, Why } from '../contract/index.ts'
+import type {
+  Demo,
+  Doctor,
+  Graph,
+  History,
+  HistoryWindow,
+  Invitation,
+  Nodes,
+  Rundown,
+  Targets,
+  Timeline,
+  TimelineEntry,
+  Why,
+} from '../contract/index.ts'
 
 /** One figure for /metrics, in Prometheus' terms. Names begin with `midwatch_` and end in their unit; counters in `_total`. */
 export type Metric = {

@@ -1,0 +1,135 @@
+import { createServer, type RequestListener, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Server, Socket } from 'node:net'
+import { MidwatchError } from '../contract/index.ts'
+import type { Clock } from './clock.ts'
+import { isLoopback } from './loopback.ts'
+
+/** Speaks HTTP, and TLS when it has a certificate, on sockets that someone else accepted. */
+export type HttpServer = {
+  /** Takes over a connected socket. What was read from it already must have been unshifted. */
+  handleSocket(socket: Socket): void
+  readonly counters: { open: number; refused: number }
+  /** Lets answers under way end for `graceMs`, then cuts. */
+  close(graceMs: number): Promise<void>
+}
+
+export type HttpBounds = {
+  /** Connections at once; strangers (not loopback) get half, so that they cannot lock out the host itself. */
+  connections: number
+  /** A request's headers must be there by then, and its body. Against clients that trickle. */
+  headersTimeoutMs: number
+  requestTimeoutMs: number
+  keepAliveMs: number
+  /** How often the two time-outs above are looked at. */
+  checkEveryMs: number
+}
+
+const BOUNDS: HttpBounds = {
+  connections: 512,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveMs: 15_000,
+  checkEveryMs: 2_000,
+}
+
+/** First byte of a TLS record that starts a handshake. */
+const TLS_HANDSHAKE = 0x16
+
+/** Errors: MW_TLS when certificate and key do not fit. */
+export function createHttpServer(options: {
+  listener: RequestListener
+  tls: { cert: string; key: string } | null
+  clock: Clock
+  bounds?: Partial<HttpBounds>
+}): HttpServer {
+  const bounds = { ...BOUNDS, ...options.bounds }
+  const common: ServerOptions = {
+    headersTimeout: bounds.headersTimeoutMs,
+    requestTimeout: bounds.requestTimeoutMs,
+    keepAliveTimeout: bounds.keepAliveMs,
+    connectionsCheckingInterval: bounds.checkEveryMs,
+    maxHeaderSize: 16_384,
+  }
+  const plain: Server = createServer(common, options.listener)
+  const secure: Server | null = options.tls === null ? null : createSecure(common, options.tls, options.listener, bounds)
+  const servers = secure === null ? [plain] : [plain, secure]
+  // A server that never listens does not enforce its time-outs: Node starts their check at this event.
+  for (const server of servers) server.emit('listening')
+
+  const sockets = new Set<Socket>()
+  const counters = { open: 0, refused: 0 }
+  let strangers = 0
+  let closing = false
+
+  function handleSocket(socket: Socket): void {
+    socket.on('error', () => {})
+    const stranger = !isLoopback(socket.remoteAddress)
+    if (closing || sockets.size >= bounds.connections || (stranger && strangers >= bounds.connections / 2)) {
+      counters.refused++
+      socket.destroy()
+      return
+    }
+    sockets.add(socket)
+    if (stranger) strangers++
+    counters.open = sockets.size
+    const cancelWait = options.clock.after(bounds.headersTimeoutMs, () => socket.destroy())
+    socket.once('close', () => {
+      cancelWait()
+      sockets.delete(socket)
+      if (stranger) strangers--
+      counters.open = sockets.size
+    })
+    whenReadable(socket, (first) => {
+      cancelWait()
+      const server = first === TLS_HANDSHAKE ? secure : plain
+      if (server === null) socket.destroy()
+      else server.emit('connection', socket)
+    })
+  }
+
+  async function close(graceMs: number): Promise<void> {
+    closing = true
+    // Stops the checks and ends idle connections; "not running" is what a server that never listened answers.
+    for (const server of servers) server.close(() => {})
+    if (sockets.size === 0) return
+    await new Promise<void>((resolve) => {
+      const cancel = options.clock.after(graceMs, () => {
+        for (const socket of sockets) socket.destroy()
+      })
+      for (const socket of sockets) {
+        socket.once('close', () => {
+          if (sockets.size > 0) return
+          cancel()
+          resolve()
+        })
+      }
+    })
+  }
+
+  return { handleSocket, counters, close }
+}
+
+function createSecure(common: ServerOptions, tls: { cert: string; key: string }, listener: RequestListener, bounds: HttpBounds): Server {
+  try {
+    return createTlsServer({ ...common, cert: tls.cert, key: tls.key, handshakeTimeout: bounds.headersTimeoutMs }, listener)
+  } catch (error) {
+    // OpenSSL's words name the defect and hold nothing of the key.
+    const words = error instanceof Error ? error.message : String(error)
+    throw new MidwatchError('MW_TLS', `certificate and key cannot be used: ${words}`, { cause: error })
+  }
+}
+
+/** Peeks at the first byte without taking it. */
+function whenReadable(socket: Socket, callback: (first: number) => void): void {
+  const look = (): boolean => {
+    const chunk = socket.read() as Buffer | null
+    if (chunk === null || chunk.length === 0) return false
+    socket.off('readable', look)
+    socket.unshift(chunk)
+    callback(chunk[0] as number)
+    return true
+  }
+  if (socket.readableLength > 0 && look()) return
+  socket.on('readable', look)
+}

@@ -1,0 +1,166 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import {
+  ApiError,
+  ConsoleLink,
+  Demo,
+  DemoSwitch,
+  Doctor,
+  Graph,
+  History,
+  HistoryWindow,
+  Invitation,
+  Label,
+  LIMITS,
+  LinksChanged,
+  Nodes,
+  Rundown,
+  Targets,
+  Timeline,
+  TimelineEntry,
+  Why,
+} from '../contract/index.ts'
+
+/** Schemas that the OpenAPI document lists by name. */
+export const NAMED = {
+  ApiError,
+  ConsoleLink,
+  Demo,
+  DemoSwitch,
+  Doctor,
+  Graph,
+  GraphLink: Graph.shape.links.element,
+  GraphNode: Graph.shape.nodes.element,
+  GraphTarget: Graph.shape.targets.element,
+  History,
+  Invitation,
+  LinksChanged,
+  Nodes,
+  Rundown,
+  SamplePoint: History.shape.points.element,
+  TargetView: Targets.shape.targets.element,
+  Targets,
+  Timeline,
+  TimelineEntry,
+  Why,
+} as const
+
+const failure = (description: string) => ({ description, content: { 'application/json': { schema: ApiError } } })
+const BAD = failure('MW_BAD_REQUEST: the message names the field')
+const NO_TOKEN = failure('MW_TOKEN: no token, or a wrong one')
+const FORBIDDEN = failure('MW_FORBIDDEN: from a place or page that is not allowed')
+const LIMITED = failure('MW_LIMIT: a bound was reached')
+
+const ok = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { 'application/json': { schema } } })
+// Written out, not spread into each other: a spread turns status codes into strings, which the handlers' types then miss.
+const answers = <T extends z.ZodType>(schema: T, description: string) => ({
+  200: ok(schema, description),
+  400: BAD,
+  401: NO_TOKEN,
+  403: FORBIDDEN,
+})
+const answersOrNone = <T extends z.ZodType>(schema: T, description: string) => ({
+  200: ok(schema, description),
+  400: BAD,
+  401: NO_TOKEN,
+  403: FORBIDDEN,
+  404: failure('MW_UNKNOWN_NAME or MW_NOT_FOUND: there is no such thing here'),
+})
+
+const Ends = z.object({
+  from: Label.describe('id of the node that looks'),
+  to: Label.describe('id of the node or target that it looks at'),
+})
+
+export const routes = {
+  graph: createRoute({ method: 'get', path: '/api/graph', summary: 'What can reach what', responses: answers(Graph, 'the graph') }),
+  status: createRoute({
+    method: 'get',
+    path: '/api/status',
+    summary: 'The rundown: is all well, and if not, what and since when',
+    responses: answers(Rundown, 'the rundown'),
+  }),
+  nodes: createRoute({ method: 'get', path: '/api/nodes', summary: 'Every node', responses: answers(Nodes, 'the nodes') }),
+  targets: createRoute({
+    method: 'get',
+    path: '/api/targets',
+    summary: 'Every target, with every view of it',
+    responses: answers(Targets, 'the targets'),
+  }),
+  why: createRoute({
+    method: 'get',
+    path: '/api/why',
+    summary: "What is behind a link's state",
+    request: { query: Ends },
+    responses: answersOrNone(Why, 'the evidence, in words and numbers'),
+  }),
+  history: createRoute({
+    method: 'get',
+    path: '/api/history',
+    summary: 'Loss and round-trip of a link over time',
+    request: { query: Ends.extend({ window: HistoryWindow.default('15m') }) },
+    responses: answersOrNone(History, 'buckets, oldest first'),
+  }),
+  timeline: createRoute({
+    method: 'get',
+    path: '/api/timeline',
+    summary: 'What changed, newest first',
+    request: {
+      query: z.object({
+        limit: z.coerce.number().int().min(1).max(LIMITS.timelineEntries).default(100),
+        before: z.coerce.number().int().min(1).optional().describe('a seq: only older entries'),
+      }),
+    },
+    responses: answers(Timeline, 'the entries'),
+  }),
+  doctor: createRoute({
+    method: 'get',
+    path: '/api/doctor',
+    summary: 'What the node finds of itself',
+    responses: answers(Doctor, 'its checks'),
+  }),
+  demo: createRoute({
+    method: 'get',
+    path: '/api/demo',
+    summary: 'The faults that a demo can make',
+    responses: answersOrNone(Demo, 'the faults'),
+  }),
+  invite: createRoute({
+    method: 'post',
+    path: '/api/invite',
+    summary: 'Makes an invitation: good once, for ten minutes',
+    responses: { 200: ok(Invitation, 'the invitation'), 401: NO_TOKEN, 403: FORBIDDEN, 429: LIMITED },
+  }),
+  leave: createRoute({
+    method: 'post',
+    path: '/api/leave',
+    summary: 'Leaves the grid; the node runs on alone',
+    responses: answers(z.object({}), 'the node has left'),
+  }),
+  consoleLink: createRoute({
+    method: 'post',
+    path: '/api/console-link',
+    summary: 'A link that opens the console, good until the node restarts',
+    responses: answers(ConsoleLink, 'the link'),
+  }),
+  demoSwitch: createRoute({
+    method: 'post',
+    path: '/api/demo',
+    summary: 'Switches a fault of a demo on or off',
+    request: { body: { required: true, content: { 'application/json': { schema: DemoSwitch } } } },
+    responses: answersOrNone(Demo, 'the faults'),
+  }),
+  events: createRoute({
+    method: 'get',
+    path: '/api/events',
+    summary: 'Server-sent events',
+    description:
+      '`graph` carries a Graph: first, and whenever a node or target comes, goes or changes. `links` carries a LinksChanged, `change` a TimelineEntry. ' +
+      'A client that reads too slowly misses events and then gets a `graph`.',
+    responses: {
+      200: { description: 'a stream that does not end', content: { 'text/event-stream': { schema: z.string() } } },
+      401: NO_TOKEN,
+      403: FORBIDDEN,
+      429: LIMITED,
+    },
+  }),
+} as const
