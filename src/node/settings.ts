@@ -98,7 +98,7 @@ function checkNames({ env }: Surroundings, file: ConfigFile | null, problems: st
     if (!name.startsWith('MIDWATCH_') || !value || known.includes(name) || isForeign(name, value)) continue
     const near = suggest(name.slice('MIDWATCH_'.length), shortNames)
     problems.push(
-      `${name} (environment): nothing reads this variable${near ? `; did you mean ${near}?` : '; docs/configuration.md lists them all'}`,
+      `${name} (environment): nothing reads this variable${near ? `; did you mean MIDWATCH_${near}?` : '; docs/configuration.md lists them all'}`,
     )
   }
 }
