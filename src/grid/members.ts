@@ -1,0 +1,209 @@
+import type { Identity, NodeState } from '../contract/index.ts'
+import type { Clock } from '../platform/index.ts'
+import type { Rumour } from './wire.ts'
+
+/**
+ * Who is alive: SWIM (Das, Gupta, Motivala 2002) with the suspicion of Lifeguard (Dadgar, Phillips, Currey 2018), changed in three ways.
+ * Its direct ping is the udp probe that runs between nodes anyway. What refutes a rumour is not a new incarnation but a newer signed beat,
+ * so nobody can speak for another. And whatever arrives from a node directly is proof of life, so a node that hears
+ * nothing, but sends, is not called dead: that its packets arrive is a fact, that ours do not is the business of links.
+ */
+export const MEMBERSHIP = {
+  /** Who was heard this lately is not suspected, whatever others say: one probe interval and a little. */
+  heardLatelyMs: 1_300,
+  /** A suspect that as many as `confirmations` others accuse is down after the shortest time, with no other accuser after the longest. */
+  suspicionMinMs: 400,
+  suspicionMaxMs: 5_000,
+  confirmations: 3,
+  /** A node that heard nobody for so long blames itself, not the others. */
+  isolatedAfterMs: 2_500,
+  /** After as long alone it shows the others as down, but tells no rumours. */
+  isolatedDownMs: 5_000,
+} as const
+
+type Member = {
+  state: NodeState
+  sinceWallMs: number
+  /** Monotonic time of the last authentic datagram from it directly; null when there was none. */
+  heardMs: number | null
+  /** Monotonic time of the last proof of life by any way. */
+  aliveMs: number
+  suspicion: { sinceMs: number; accusers: Set<Identity> } | null
+}
+
+export type MemberView = { readonly state: NodeState; readonly sinceMs: number; readonly heardAgoMs: number | null }
+export type MemberChange = { readonly identity: Identity; readonly from: NodeState | null; readonly to: NodeState }
+
+export type MembersOptions = {
+  readonly self: Identity
+  readonly clock: Clock
+  onChange(change: MemberChange): void
+  /** This node now says so itself, and wants the others to know. */
+  onAccusation(subject: Identity, says: 'suspect' | 'down'): void
+  /** Someone else accuses it: find out by asking it. */
+  onSuspicion(subject: Identity): void
+}
+
+export class Members {
+  readonly #options: MembersOptions
+  readonly #members = new Map<Identity, Member>()
+  /** When the first other member came: nobody can have been heard before. */
+  #companySinceMs: number | null = null
+  #lastHeardMs: number | null = null
+
+  constructor(options: MembersOptions) {
+    this.#options = options
+  }
+
+  get(identity: Identity): MemberView | undefined {
+    const member = this.#members.get(identity)
+    if (!member) return undefined
+    const now = this.#options.clock.monoMs()
+    return { state: member.state, sinceMs: member.sinceWallMs, heardAgoMs: member.heardMs === null ? null : now - member.heardMs }
+  }
+
+  /** Members in these states, this node left out, in a fixed order. */
+  others(...states: NodeState[]): Identity[] {
+    return [...this.#members].filter(([, member]) => states.includes(member.state)).map(([identity]) => identity).sort()
+  }
+
+  /** A row of a node that is not known yet, or of one that is back. */
+  admit(identity: Identity): void {
+    if (identity === this.#options.self) return
+    const now = this.#options.clock.monoMs()
+    this.#companySinceMs ??= now
+    if (!this.#members.has(identity)) {
+      this.#members.set(identity, { state: 'up', sinceWallMs: this.#options.clock.wallMs(), heardMs: null, aliveMs: now, suspicion: null })
+      this.#options.onChange({ identity, from: null, to: 'up' })
+    } else this.alive(identity)
+  }
+
+  /** An authentic datagram came from it directly. */
+  heard(identity: Identity): void {
+    const now = this.#options.clock.monoMs()
+    this.#lastHeardMs = now
+    const member = this.#members.get(identity)
+    if (!member) return
+    member.heardMs = now
+    this.alive(identity)
+  }
+
+  /** Proof that it was alive just now: heard directly, a newer beat by whatever way, or a go-between's word that it answered. */
+  alive(identity: Identity): void {
+    const member = this.#members.get(identity)
+    if (!member || member.state === 'left') return
+    member.aliveMs = this.#options.clock.monoMs()
+    member.suspicion = null
+    if (member.state !== 'up') this.#turn(identity, member, 'up')
+  }
+
+  left(identity: Identity): void {
+    const member = this.#members.get(identity)
+    if (member && member.state !== 'left') this.#turn(identity, member, 'left')
+  }
+
+  /** It said goodbye once and now speaks again, with a newer row. */
+  returned(identity: Identity): void {
+    const member = this.#members.get(identity)
+    if (!member || member.state !== 'left') return
+    member.aliveMs = this.#options.clock.monoMs()
+    this.#turn(identity, member, 'up')
+  }
+
+  forget(identity: Identity): void {
+    this.#members.delete(identity)
+  }
+
+  /** Should this node ask around about a member that did not answer it? Not when it was heard, or when nobody is. */
+  isWorthAsking(identity: Identity): boolean {
+    const member = this.#members.get(identity)
+    return member !== undefined && (member.state === 'up' || member.state === 'suspect') && !this.#heardLately(member) && !this.isIsolated()
+  }
+
+  /** Neither it nor its go-betweens answered. */
+  accuse(identity: Identity): void {
+    if (!this.isWorthAsking(identity)) return
+    const member = this.#members.get(identity) as Member
+    if (member.suspicion?.accusers.has(this.#options.self)) return
+    this.#suspect(identity, member, this.#options.self)
+    this.#options.onAccusation(identity, 'suspect')
+    this.#judge(identity, member)
+  }
+
+  /** What another node says. `isCurrent`: no newer beat of the subject is known here. */
+  rumour(rumour: Rumour, isCurrent: boolean): void {
+    const member = this.#members.get(rumour.subject)
+    if (!member || !isCurrent || member.state === 'left' || member.state === 'down' || this.#heardLately(member)) return
+    const known = member.suspicion?.accusers.has(rumour.accuser) ?? false
+    this.#suspect(rumour.subject, member, rumour.accuser)
+    if (rumour.says === 'down') this.#turn(rumour.subject, member, 'down')
+    else {
+      if (!known) this.#options.onSuspicion(rumour.subject)
+      this.#judge(rumour.subject, member)
+    }
+  }
+
+  /** Time passes: suspicions ripen. To be called a few times a second. */
+  tick(): void {
+    const now = this.#options.clock.monoMs()
+    const isolated = this.isIsolated()
+    for (const [identity, member] of this.#members) {
+      if (isolated && (member.state === 'up' || member.state === 'suspect')) {
+        if (now - member.aliveMs > MEMBERSHIP.isolatedDownMs) this.#turn(identity, member, 'down')
+      } else this.#judge(identity, member)
+    }
+  }
+
+  /**
+   * Nothing from anybody for a while, though there is somebody: most likely the fault is here. With a single other node nobody can tell,
+   * and that one is down as far as anyone can say.
+   */
+  isIsolated(): boolean {
+    const others = [...this.#members.values()].filter((member) => member.state !== 'left').length
+    return others >= 2 && this.heardNobodyForMs() > MEMBERSHIP.isolatedAfterMs
+  }
+
+  heardNobodyForMs(): number {
+    if (this.#companySinceMs === null) return 0
+    return this.#options.clock.monoMs() - (this.#lastHeardMs ?? this.#companySinceMs)
+  }
+
+  #heardLately(member: Member): boolean {
+    return member.heardMs !== null && this.#options.clock.monoMs() - member.heardMs < MEMBERSHIP.heardLatelyMs
+  }
+
+  #suspect(identity: Identity, member: Member, accuser: Identity): void {
+    member.suspicion ??= { sinceMs: this.#options.clock.monoMs(), accusers: new Set() }
+    member.suspicion.accusers.add(accuser)
+    if (member.state === 'up') this.#turn(identity, member, 'suspect')
+  }
+
+  #judge(identity: Identity, member: Member): void {
+    if (member.state !== 'suspect' || !member.suspicion) return
+    const witnesses = this.others('up', 'suspect').length - 1
+    const agePast = this.#options.clock.monoMs() - member.suspicion.sinceMs
+    if (agePast < suspicionMs(member.suspicion.accusers.size, Math.min(MEMBERSHIP.confirmations, witnesses))) return
+    this.#turn(identity, member, 'down')
+    if (member.suspicion?.accusers.has(this.#options.self)) this.#options.onAccusation(identity, 'down')
+  }
+
+  #turn(identity: Identity, member: Member, to: NodeState): void {
+    const from = member.state
+    if (from === to) return
+    member.state = to
+    member.sinceWallMs = this.#options.clock.wallMs()
+    if (to !== 'suspect' && to !== 'down') member.suspicion = null
+    this.#options.onChange({ identity, from, to })
+  }
+}
+
+/**
+ * How long a suspicion waits for a refutation, by Lifeguard's formula: from the longest time, with one accuser, down to the shortest, when
+ * all the confirmations that can be expected are in. With no witness to wait for it is twice the shortest.
+ */
+export function suspicionMs(accusers: number, expectedConfirmations: number): number {
+  const { suspicionMinMs: min, suspicionMaxMs: max } = MEMBERSHIP
+  if (expectedConfirmations < 1) return 2 * min
+  const share = Math.log(accusers) / Math.log(expectedConfirmations + 1)
+  return Math.max(min, max - (max - min) * share)
+}
