@@ -1,4 +1,15 @@
-import type { Degraded, Direction, Graph, GraphLink, GraphNode, GraphTarget, Identity, LinkState, NodeState, ProbeKind } from '../../contract/index.ts'
+import type {
+  Degraded,
+  Direction,
+  Graph,
+  GraphLink,
+  GraphNode,
+  GraphTarget,
+  Identity,
+  LinkState,
+  NodeState,
+  ProbeKind,
+} from '../../contract/index.ts'
 import { assignLabels } from './labels.ts'
 
 /** One link as its observer's row tells it. */
