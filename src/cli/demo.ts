@@ -21,7 +21,7 @@ export const command: CommandSpec = {
       if (json) out.json({ simulated: true, consoleLink: link })
       else {
         out.line(`${out.paint('strong', 'midwatch demo')}: 5 nodes in 3 sites on this machine, simulated`)
-        out.line(`  console  ${link ?? demo.consoleLink.replace(/[?#].*$/, '')}`)
+        out.line(`  console  ${link ?? new URL(demo.consoleLink).origin}`)
         out.line()
         out.line('Switch faults on and off in the console. Ctrl-C ends the demo.')
       }

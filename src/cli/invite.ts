@@ -15,7 +15,7 @@ export const command: CommandSpec = {
   options: async () => findOptions,
   run: async (call) => {
     const { out } = call
-    const invitation = await (await findNode(call)).post('/api/invitations', Invitation)
+    const invitation = await (await findNode(call)).post('/api/invite', Invitation)
     if (call.json) out.json(invitation)
     else {
       out.remark('Paste this on the other host:')

@@ -24,7 +24,7 @@ const WATCH_MS = 2_000
 const ROWS_MAX = 30
 
 async function show(call: Call, client: Client, before = ''): Promise<ExitCode> {
-  const rundown = await client.get('/api/rundown', Rundown)
+  const rundown = await client.get('/api/status', Rundown)
   if (call.json) call.out.json(rundown)
   else call.out.line(before + rundownLines(call.out, rundown).join('\n'))
   return rundown.well ? 0 : 1

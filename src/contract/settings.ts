@@ -47,19 +47,23 @@ const probeCommon = {
   everyMs: durationBetween('100ms', '1d').default(10_000).describe('time between probes'),
   timeoutMs: durationBetween('10ms', '60s').default(5_000).describe('no answer by then counts as a failure'),
 }
-const port = z.number().int().min(1).max(65_535)
+const port = z.number().int().min(1).max(65_535).describe('1 to 65535')
 const host = z
   .string()
   .min(1)
   .max(253)
   .regex(/^[A-Za-z0-9._:[\]-]+$/, 'write a host name or an address')
+  .describe('a host name or an address')
 
 export const TcpTarget = z.strictObject({ kind: z.literal('tcp'), ...probeCommon, host, port })
 export const HttpTarget = z.strictObject({
   kind: z.literal('http'),
   ...probeCommon,
-  url: z.url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' }).max(LIMITS.addressChars),
-  method: z.enum(['GET', 'HEAD', 'POST']).default('GET'),
+  url: z
+    .url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' })
+    .max(LIMITS.addressChars)
+    .describe('http:// or https://'),
+  method: z.enum(['GET', 'HEAD', 'POST']).default('GET').describe('how it is asked'),
   headers: z.record(z.string().max(100), z.string().max(1_000)).default({}).describe('sent with the request'),
   status: z
     .union(
@@ -68,7 +72,7 @@ export const HttpTarget = z.strictObject({
     )
     .default('200-399')
     .describe('a status, or a range such as 200-399'),
-  bodyContains: z.string().max(1_000).optional(),
+  bodyContains: z.string().max(1_000).optional().describe('text that the body must have in it'),
   headerEquals: z.record(z.string(), z.string()).optional().describe('headers that the answer must have'),
   redirects: z.number().int().min(0).max(LIMITS.httpTargetRedirects).default(3).describe('followed at most; 0 checks the redirect itself'),
   redirectTo: z.string().max(LIMITS.addressChars).optional().describe('the Location that the answer must name'),
@@ -79,16 +83,16 @@ export const TlsTarget = z.strictObject({
   kind: z.literal('tls'),
   ...probeCommon,
   host,
-  port: port.default(443),
+  port: port.default(443).describe('1 to 65535'),
   serverName: z.string().max(253).optional().describe('name to ask for and to check; the host unless given'),
   caFile: FilePath.optional().describe('PEM file of the authority to trust'),
-  certificateDays: z.number().min(0).default(14),
+  certificateDays: z.number().min(0).default(14).describe('fewer days left than this is a failure'),
 })
 export const DnsTarget = z.strictObject({
   kind: z.literal('dns'),
   ...probeCommon,
   query: z.string().min(1).max(253).describe('name to look up'),
-  type: z.enum(['A', 'AAAA', 'CNAME', 'MX', 'NS', 'TXT', 'SRV']).default('A'),
+  type: z.enum(['A', 'AAAA', 'CNAME', 'MX', 'NS', 'TXT', 'SRV']).default('A').describe('kind of record'),
   server: HostPort.optional().describe("resolver as host:port; the system's unless given"),
   expect: z.array(z.string()).optional().describe('values that the answer must contain'),
 })
@@ -121,7 +125,11 @@ export const Settings = z.strictObject({
   insecureHttp: z.boolean().default(false).describe('allow open without TLS; only behind a proxy that adds it'),
   tlsCert: FilePath.optional().describe('PEM file with the certificate for console and API'),
   tlsKey: FilePath.optional().describe('PEM file with its key'),
-  hosts: z.array(z.string().max(253)).max(64).default([]).describe('further host names by which the console may be opened'),
+  hosts: z
+    .array(z.string().max(253).meta({ takes: 'host names' }))
+    .max(64)
+    .default([])
+    .describe('further host names by which the console may be opened'),
   metrics: z.boolean().default(false).describe('answer /metrics without a token'),
   probeEveryMs: durationBetween('100ms', '1h').default(1_000).describe('time between probes of each other node'),
   storageMb: z.number().int().min(16).default(512).describe('disk budget of journal and samples together'),
