@@ -10,7 +10,7 @@ import type { Credentials } from './credentials.ts'
 import { isSecure, type Gate } from './gate.ts'
 import type { EventHub, EventStream } from './events.ts'
 import { METRICS_TYPE, exposition, graphMetrics } from './metrics.ts'
-import { openapiDocument } from './openapi.ts'
+import { openapiDocument, type OpenapiDocument } from './openapi.ts'
 import { textPage } from './page.ts'
 import type { Metric, NodePort } from './ports.ts'
 import { NAMED, routes } from './routes.ts'
@@ -47,10 +47,10 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
   app.notFound((c) => c.json<ApiError>({ error: nothingAt(c.req.path).toJSON() }, 404))
 
   // Before anything that asks who calls: an orchestrator's probe comes from anywhere and learns nothing.
-  app.get('/healthz', (c) => c.text('ok\n'))
-  app.get('/readyz', (c) => {
+  app.openapi(routes.health, (c) => c.text('ok\n', 200))
+  app.openapi(routes.ready, (c) => {
     const { ready, waitingFor } = node.ready()
-    return ready ? c.text('ready\n') : c.text(`not ready: ${waitingFor ?? 'starting'}\n`, 503)
+    return ready ? c.text('ready\n', 200) : c.text(`not ready: ${waitingFor ?? 'starting'}\n`, 503)
   })
 
   app.use(async (c, next) => {
@@ -66,11 +66,9 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
   addReads(app, node)
   addActs(app, options)
   addEvents(app, options.hub)
-  let document: string | null = null
-  app.get('/api/openapi.json', (c) => {
-    document ??= openapiDocument(app, NAMED, options.program)
-    return c.body(document, 200, { 'Content-Type': 'application/json; charset=utf-8' })
-  })
+  // Made when first asked for: it takes some ms, and few ask.
+  let document: OpenapiDocument | null = null
+  app.openapi(routes.openapi, (c) => c.json((document ??= openapiDocument(app, NAMED, options.program)), 200))
 
   app.get('/metrics', (c) => {
     if (!options.metricsOpen) gate.checkAccess(c.env.incoming)

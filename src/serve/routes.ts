@@ -71,7 +71,32 @@ const Ends = z.object({
   to: Label.describe('id of the node or target that it looks at'),
 })
 
+const line = (description: string) => ({ description, content: { 'text/plain': { schema: z.string() } } })
+/** No token needed. */
+const OPEN_TO_ALL: { [name: string]: string[] }[] = []
+
 export const routes = {
+  health: createRoute({
+    method: 'get',
+    path: '/healthz',
+    summary: 'Does the process answer',
+    security: OPEN_TO_ALL,
+    responses: { 200: line('it does') },
+  }),
+  ready: createRoute({
+    method: 'get',
+    path: '/readyz',
+    summary: 'Does the node listen and probe',
+    security: OPEN_TO_ALL,
+    responses: { 200: line('it does'), 503: line('not yet, and what it waits for') },
+  }),
+  metrics: createRoute({
+    method: 'get',
+    path: '/metrics',
+    summary: 'Figures for Prometheus',
+    description: 'Without a token where the setting `metrics` says so.',
+    responses: { 200: line('the text format, 0.0.4'), 401: NO_TOKEN, 403: FORBIDDEN },
+  }),
   graph: createRoute({ method: 'get', path: '/api/graph', summary: 'What can reach what', responses: answers(Graph, 'the graph') }),
   status: createRoute({
     method: 'get',
@@ -148,6 +173,12 @@ export const routes = {
     summary: 'Switches a fault of a demo on or off',
     request: { body: { required: true, content: { 'application/json': { schema: DemoSwitch } } } },
     responses: answersOrNone(Demo, 'the faults'),
+  }),
+  openapi: createRoute({
+    method: 'get',
+    path: '/api/openapi.json',
+    summary: 'This document',
+    responses: answers(z.object({ openapi: z.string() }), 'an OpenAPI 3.1 document'),
   }),
   events: createRoute({
     method: 'get',

@@ -1,0 +1,212 @@
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import type { Demo, Graph, GraphLink, GraphNode, Identity, SamplePoint, TimelineEntry } from '../../src/contract/index.ts'
+import { MidwatchError } from '../../src/contract/index.ts'
+import { systemClock, systemRandomness } from '../../src/platform/index.ts'
+import { createServe, type Metric, type NodeEvent, type NodePort, type Serve, type ServeOptions } from '../../src/serve/index.ts'
+
+// For tests only: a node that is all facts, and a real server on loopback around it.
+
+export const TOKEN = 'test-token-0123456789abcdef'
+export const AT = '2026-03-01T03:20:00.000Z'
+
+export function graphNode(id: string, more: Partial<GraphNode> = {}): GraphNode {
+  const identity = Buffer.from(id.padEnd(16, '.')).toString('hex').slice(0, 32) as Identity
+  return {
+    id,
+    identity,
+    site: 'dc1',
+    state: 'up',
+    since: '2026-03-01T03:00:00.000Z',
+    address: `10.0.0.${id.charCodeAt(0)}:8777`,
+    program: '0.1.0',
+    incarnation: 1,
+    rowVersion: 1,
+    rowAgeMs: 100,
+    degraded: [],
+    wantedId: null,
+    self: id === 'a',
+    ...more,
+  }
+}
+
+export function graphLink(from: string, to: string, more: Partial<GraphLink> = {}): GraphLink {
+  return {
+    from,
+    to,
+    toType: 'node',
+    kind: 'udp',
+    state: 'up',
+    says: 'up',
+    dead: null,
+    since: '2026-03-01T03:00:00.000Z',
+    lossRatio: 0,
+    rttMsP50: 0.4,
+    detail: null,
+    ...more,
+  }
+}
+
+export function fakeGraph(more: Partial<Graph> = {}): Graph {
+  return {
+    hash: '0'.repeat(31) + '1',
+    at: AT,
+    grid: 'test',
+    self: 'a',
+    simulated: false,
+    nodes: [graphNode('a'), graphNode('b'), graphNode('c', { site: 'dc2', state: 'down', since: '2026-03-01T03:08:00.000Z' })],
+    targets: [{ id: 'shop', kind: 'http', address: 'http://shop.test/', site: null }],
+    links: [
+      graphLink('a', 'b'),
+      graphLink('b', 'a'),
+      graphLink('a', 'c', {
+        state: 'down',
+        says: 'down',
+        since: '2026-03-01T03:08:00.000Z',
+        lossRatio: 1,
+        rttMsP50: null,
+        detail: 'no answer',
+      }),
+      graphLink('b', 'c', {
+        state: 'one-way',
+        says: 'one-way',
+        dead: 'in',
+        since: '2026-03-01T03:19:15.000Z',
+        lossRatio: 0.5,
+        rttMsP50: 12.34,
+      }),
+      graphLink('a', 'shop', { toType: 'target', kind: 'http', lossRatio: 0.004, rttMsP50: 31 }),
+    ],
+    ...more,
+  }
+}
+
+export function entry(seq: number): TimelineEntry {
+  return { seq, at: AT, text: 'a to c is down', tone: 'bad', event: { type: 'fault.switched', fault: 'x', on: true } }
+}
+
+const POINT: SamplePoint = { atMs: 1_772_335_200_000, sent: 1, lost: 0, rttMsMin: 0.3, rttMsP50: 0.4, rttMsMax: 0.5 }
+
+export type FakeNode = NodePort & {
+  current: Graph
+  emit(event: NodeEvent): void
+  listeners(): number
+  graphs: number
+  calls: string[]
+  isReady: boolean
+}
+
+export function createFakeNode(): FakeNode {
+  const listeners = new Set<(event: NodeEvent) => void>()
+  const demo: Demo = { simulated: true, faults: [{ id: 'cut', title: 'Cut', expect: 'a line goes red', on: false }] }
+  const linkOf = (from: string, to: string): GraphLink => {
+    const found = node.current.links.find((link) => link.from === from && link.to === to)
+    if (!found) throw new MidwatchError('MW_UNKNOWN_NAME', `"${from}" to "${to}" is no link.`)
+    return found
+  }
+  const METRICS: Metric[] = [
+    { name: 'midwatch_probes_total', help: 'probes sent', type: 'counter', values: [{ labels: { kind: 'udp' }, value: 42 }] },
+    {
+      name: 'midwatch_odd',
+      help: 'a \\ and\na new line',
+      type: 'gauge',
+      values: [{ labels: { text: 'say "hi"\\\n' }, value: Number.NaN }],
+    },
+  ]
+  const node: FakeNode = {
+    current: fakeGraph(),
+    emit: (event) => {
+      for (const listener of listeners) listener(event)
+    },
+    listeners: () => listeners.size,
+    graphs: 0,
+    calls: [],
+    isReady: true,
+    graph: () => {
+      node.graphs++
+      return node.current
+    },
+    rundown: () => ({
+      well: false,
+      headline: 'c is down: nobody reaches it.',
+      at: AT,
+      self: 'a',
+      hash: node.current.hash,
+      counts: { nodes: 3, nodesUp: 2, targets: 1, targetsUp: 1, links: 5, linksTroubled: 2 },
+      nodes: [node.current.nodes[2] as GraphNode],
+      links: node.current.links.filter((link) => link.state !== 'up'),
+    }),
+    nodes: () => ({ nodes: node.current.nodes }),
+    targets: () => ({ targets: node.current.targets.map((target) => ({ ...target, links: [] })) }),
+    why: async (from, to) => ({ link: linkOf(from, to), sentences: ['It is so.'], otherWay: null, viaOthers: [], points: [POINT] }),
+    history: async (from, to, window) => {
+      linkOf(from, to)
+      node.calls.push(`history ${window}`)
+      return { from, to, stepMs: 1_000, points: [POINT] }
+    },
+    timeline: async (query) => {
+      node.calls.push(`timeline ${JSON.stringify(query)}`)
+      return { entries: [entry(1)] }
+    },
+    invite: async () => ({ command: 'midwatch join mw1-abc', token: 'mw1-abc', expiresAt: AT }),
+    leave: async () => void node.calls.push('leave'),
+    doctor: async () => {
+      if (node.calls.includes('break')) throw new Error('secret /root/path token')
+      return { checks: [{ name: 'clock', ok: true, found: 'steady', next: null }] }
+    },
+    demo: {
+      list: () => demo,
+      set: async (id, on) => {
+        node.calls.push(`demo ${id} ${on}`)
+        return { ...demo, faults: demo.faults.map((fault) => (fault.id === id ? { ...fault, on } : fault)) }
+      },
+    },
+    ready: () => ({ ready: node.isReady, waitingFor: node.isReady ? null : 'the first probe' }),
+    metrics: () => METRICS,
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+  return node
+}
+
+export type TestServer = { url: string; port: number; serve: Serve; node: FakeNode; close(): Promise<void> }
+
+/** A real TCP server whose sockets all go to serve, as node/ does it: first bytes read, then unshifted. */
+export async function startServer(options: Partial<ServeOptions> & { listen?: string } = {}): Promise<TestServer> {
+  const { listen = '127.0.0.1', ...rest } = options
+  const node = createFakeNode()
+  const serve = createServe({
+    node,
+    clock: systemClock,
+    random: systemRandomness,
+    token: TOKEN,
+    consoleDir: null,
+    open: false,
+    hosts: [],
+    tls: null,
+    metricsOpen: false,
+    program: '0.1.0',
+    ...rest,
+  })
+  const server: Server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('readable', () => {
+      const first = socket.read() as Buffer | null
+      if (first === null) return socket.destroy()
+      socket.unshift(first)
+      return serve.handleSocket(socket)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, listen, resolve))
+  const { port } = server.address() as AddressInfo
+  const url = `${options.tls ? 'https' : 'http'}://${listen === '::' ? '[::1]' : listen}:${port}`
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    await serve.close()
+    await closed
+  }
+  return { url, port, serve, node: (rest.node as FakeNode | undefined) ?? node, close }
+}
+
+export const BEARER = { Authorization: `Bearer ${TOKEN}` }
