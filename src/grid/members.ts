@@ -11,14 +11,16 @@ import type { Rumour } from './wire.ts'
 export const MEMBERSHIP = {
   /** Who was heard this lately is not suspected, whatever others say: one probe interval and a little. */
   heardLatelyMs: 1_300,
-  /** A suspect that as many as `confirmations` others accuse is down after the shortest time, with no other accuser after the longest. */
+  /** With one accuser a suspicion waits for the longest time, with `confirmations` more for the shortest. */
   suspicionMinMs: 400,
   suspicionMaxMs: 5_000,
   confirmations: 3,
   /** A node that heard nobody for so long blames itself, not the others. */
   isolatedAfterMs: 2_500,
-  /** After as long alone it shows the others as down, but tells no rumours. */
+  /** After as long alone it shows the others as down, but accuses nobody. */
   isolatedDownMs: 5_000,
+  /** Without any proof of life for so long a node is down, even if nobody here probes it: six missed pulses. */
+  silentMs: 30_000,
 } as const
 
 type Member = {
@@ -38,8 +40,8 @@ export type MembersOptions = {
   readonly self: Identity
   readonly clock: Clock
   onChange(change: MemberChange): void
-  /** This node now says so itself, and wants the others to know. */
-  onAccusation(subject: Identity, says: 'suspect' | 'down'): void
+  /** This node accuses it now, and the others should know. */
+  onAccusation(subject: Identity): void
   /** Someone else accuses it: find out by asking it. */
   onSuspicion(subject: Identity): void
 }
@@ -126,21 +128,19 @@ export class Members {
     const member = this.#members.get(identity) as Member
     if (member.suspicion?.accusers.has(this.#options.self)) return
     this.#suspect(identity, member, this.#options.self)
-    this.#options.onAccusation(identity, 'suspect')
+    this.#options.onAccusation(identity)
     this.#judge(identity, member)
   }
 
-  /** What another node says. `isCurrent`: no newer beat of the subject is known here. */
-  rumour(rumour: Rumour, isCurrent: boolean): void {
-    const member = this.#members.get(rumour.subject)
-    if (!member || !isCurrent || member.state === 'left' || member.state === 'down' || this.#heardLately(member)) return
-    const known = member.suspicion?.accusers.has(rumour.accuser) ?? false
-    this.#suspect(rumour.subject, member, rumour.accuser)
-    if (rumour.says === 'down') this.#turn(rumour.subject, member, 'down')
-    else {
-      if (!known) this.#options.onSuspicion(rumour.subject)
-      this.#judge(rumour.subject, member)
-    }
+  /** Another node accuses it. `isCurrent`: no newer beat of the subject is known here. Answers whether that was news. */
+  rumour({ subject, accuser }: Rumour, isCurrent: boolean): boolean {
+    const member = this.#members.get(subject)
+    if (!member || !isCurrent || (member.state !== 'up' && member.state !== 'suspect') || this.#heardLately(member)) return false
+    if (member.suspicion?.accusers.has(accuser)) return false
+    this.#suspect(subject, member, accuser)
+    this.#options.onSuspicion(subject)
+    this.#judge(subject, member)
+    return true
   }
 
   /** Time passes: suspicions ripen. To be called a few times a second. */
@@ -148,9 +148,10 @@ export class Members {
     const now = this.#options.clock.monoMs()
     const isolated = this.isIsolated()
     for (const [identity, member] of this.#members) {
-      if (isolated && (member.state === 'up' || member.state === 'suspect')) {
-        if (now - member.aliveMs > MEMBERSHIP.isolatedDownMs) this.#turn(identity, member, 'down')
-      } else this.#judge(identity, member)
+      const patienceMs = isolated ? MEMBERSHIP.isolatedDownMs : MEMBERSHIP.silentMs
+      const isSilent = now - member.aliveMs > patienceMs && (member.state === 'up' || member.state === 'suspect')
+      if (isSilent) this.#turn(identity, member, 'down')
+      else if (!isolated) this.#judge(identity, member)
     }
   }
 
@@ -181,10 +182,9 @@ export class Members {
   #judge(identity: Identity, member: Member): void {
     if (member.state !== 'suspect' || !member.suspicion) return
     const witnesses = this.others('up', 'suspect').length - 1
-    const agePast = this.#options.clock.monoMs() - member.suspicion.sinceMs
-    if (agePast < suspicionMs(member.suspicion.accusers.size, Math.min(MEMBERSHIP.confirmations, witnesses))) return
+    const ageMs = this.#options.clock.monoMs() - member.suspicion.sinceMs
+    if (ageMs < suspicionMs(member.suspicion.accusers.size, Math.min(MEMBERSHIP.confirmations, witnesses))) return
     this.#turn(identity, member, 'down')
-    if (member.suspicion?.accusers.has(this.#options.self)) this.#options.onAccusation(identity, 'down')
   }
 
   #turn(identity: Identity, member: Member, to: NodeState): void {

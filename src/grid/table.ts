@@ -61,16 +61,15 @@ export class RowTable {
     return { outcome: 'new', entry: this.#put(row, signed, known, nowMs), before: known?.row ?? null }
   }
 
-  /** Merges a pulse. `new` proves that its owner was alive after all pulses before. */
-  applyPulse(signed: Signed, nowMs: number): 'new' | 'old' | 'stranger' | 'refused' {
+  /** Merges a pulse. Answers its owner's entry when it was news, which proves that the owner was alive after all pulses before; else null. */
+  applyPulse(signed: Signed, nowMs: number): Entry | null {
     const pulse = readPulse(signed.bytes)
-    if (!pulse) return 'refused'
-    const known = this.#entries.get(pulse.identity)
-    if (!known || pulse.incarnation > known.row.incarnation) return 'stranger'
-    if (pulse.incarnation < known.row.incarnation || pulse.beat <= beatOf(known)) return 'old'
-    if (!pulseIsSigned(signed, this.#verifierOf(known.row))) return 'refused'
-    this.#entries.set(pulse.identity, { ...known, pulse, signedPulse: signed, heardMs: nowMs })
-    return 'new'
+    const known = pulse && this.#entries.get(pulse.identity)
+    if (!pulse || !known || pulse.incarnation !== known.row.incarnation || pulse.beat <= beatOf(known)) return null
+    if (!pulseIsSigned(signed, this.#verifierOf(known.row))) return null
+    const entry: Entry = { ...known, pulse, signedPulse: signed, heardMs: nowMs }
+    this.#entries.set(pulse.identity, entry)
+    return entry
   }
 
   /** The graph hash: sorted (identity, incarnation, version, link states) of all rows but those of nodes that left. */

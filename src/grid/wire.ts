@@ -22,12 +22,11 @@ export type Message =
   | { readonly type: 'row-part'; readonly identity: Identity; readonly incarnation: number; readonly version: number; readonly part: number; readonly parts: number; readonly piece: Uint8Array }
   | ({ readonly type: 'pulse' } & Signed)
 
-/** "As of that beat, `accuser` says it is suspect or down." A newer beat of the subject refutes it. */
+/** "As of that beat `accuser` gets no answer from it, nor do its go-betweens." A newer beat of the subject refutes it. */
 export type Rumour = {
   readonly subject: Identity
   readonly incarnation: number
   readonly beat: number
-  readonly says: 'suspect' | 'down'
   readonly accuser: Identity
 }
 
@@ -41,7 +40,6 @@ const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const nonce = z.number().int().min(0).max(0xffff_ffff)
 const blob = z.instanceof(Uint8Array)
 const entry = z.tuple([id, count, count])
-const SAYS = ['suspect', 'down'] as const
 export const MAX_ROW_PARTS = 32
 
 /** One row a message: its number on the wire is its place here. Numbers are never used again for something else. */
@@ -55,14 +53,13 @@ const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } =
     ([n, subject]) => ({ type: 'ping-req', nonce: n, subject: identityFrom(subject) }),
   ),
   rumour: codec(
-    z.tuple([id, count, count, z.number().int().min(0).max(1), id]),
-    (m) => [identityBytes(m.subject), m.incarnation, m.beat, SAYS.indexOf(m.says), identityBytes(m.accuser)],
-    ([subject, incarnation, beat, says, accuser]) => ({
+    z.tuple([id, count, count, id]),
+    (m) => [identityBytes(m.subject), m.incarnation, m.beat, identityBytes(m.accuser)],
+    ([subject, incarnation, beat, accuser]) => ({
       type: 'rumour',
       subject: identityFrom(subject),
       incarnation,
       beat,
-      says: SAYS[says] as 'suspect' | 'down',
       accuser: identityFrom(accuser),
     }),
   ),

@@ -1,0 +1,56 @@
+import type { Degraded, Identity, NodeState } from '../contract/index.ts'
+import type { Address, Clock, Network, Randomness } from '../platform/index.ts'
+import type { NodeKeys } from './keys.ts'
+
+/** What the node says of itself. */
+export type Card = { readonly id: string; readonly site: string; readonly program: string; readonly address: string | null }
+
+export type GridEvent =
+  | { readonly type: 'member'; readonly identity: Identity; readonly from: NodeState | null; readonly to: NodeState }
+  /** A row changed what the graph says; `identity` is its owner. */
+  | { readonly type: 'row'; readonly identity: Identity }
+  /** Figures or heartbeat of a node arrived. */
+  | { readonly type: 'pulse'; readonly identity: Identity }
+  /** One node told two different things under one version. */
+  | { readonly type: 'forked'; readonly identity: Identity; readonly incarnation: number; readonly version: number }
+  | { readonly type: 'degraded'; readonly reasons: readonly Degraded[] }
+
+export type GridOptions = {
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly network: Network
+  readonly keys: NodeKeys
+  readonly gridKey: Uint8Array
+  readonly card: Card
+  /** This start's incarnation: higher than any that this identity used before. */
+  readonly incarnation: number
+  /** Writes down, before it returns, that incarnations up to this one are used. */
+  reserveIncarnation(incarnation: number): void
+  /** Nodes to speak to first. Asked anew each time, since the owner may add some. */
+  seeds(): Promise<readonly Address[]>
+  onEvent(event: GridEvent): void
+  /** A probe packet from a peer, as it came off the wire. */
+  onProbe(from: Identity, payload: Uint8Array): void
+  /** A peer said by which address it sees this node. */
+  onSeenAs(host: string): void
+}
+
+/** Everything the grid counts. All only grow. */
+export type GridCounters = Record<
+  | 'packetsOpened'
+  | 'refusedMalformed'
+  | 'refusedTooManySessions'
+  | 'refusedNotAuthentic'
+  | 'refusedReplayed'
+  | 'refusedStale'
+  | 'messagesUnreadable'
+  | 'rowsNew'
+  | 'rowsRefused'
+  | 'pulsesNew'
+  | 'rumours'
+  | 'exchangesCalled'
+  | 'exchangesAnswered'
+  | 'exchangesFailed'
+  | 'streamsRefused',
+  number
+>
