@@ -1,0 +1,20 @@
+import type { TimelineEntry } from '../../../src/contract/index.ts'
+import type { Selection } from './route.ts'
+
+/** What a line of the timeline is about, where that can be opened. */
+export function subject({ event }: TimelineEntry): Selection | null {
+  if (event.type === 'link.changed') return { type: 'link', from: event.fromNode, to: event.toName }
+  if (event.type === 'member.changed' || event.type === 'observer.degraded') return { type: 'node', id: event.id }
+  return null
+}
+
+export function filterChanges(entries: readonly TimelineEntry[], filter: string): readonly TimelineEntry[] {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean)
+  if (words.length === 0) return entries
+  return entries.filter((entry) => {
+    const about = subject(entry)
+    const names = about === null ? '' : about.type === 'link' ? `${about.from} ${about.to}` : about.id
+    const text = `${entry.text} ${names}`.toLowerCase()
+    return words.every((word) => text.includes(word))
+  })
+}

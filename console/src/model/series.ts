@@ -1,0 +1,46 @@
+import type { SamplePoint } from '../../../src/contract/index.ts'
+import { milliseconds, percent } from './states.ts'
+
+/** Columns for the charts: seconds, loss in percent, and the round trip's middle, lowest and highest. */
+export type Series = {
+  readonly loss: [number[], (number | null)[]]
+  readonly rtt: [number[], (number | null)[], (number | null)[], (number | null)[]]
+}
+
+/** A bucket without probes is a gap, never a zero; so is time in which no bucket was kept. */
+export function toSeries(points: readonly SamplePoint[], stepMs: number): Series {
+  const times: number[] = []
+  const loss: (number | null)[] = []
+  const [middle, lowest, highest]: (number | null)[][] = [[], [], []]
+  const push = (atMs: number, point: SamplePoint | null): void => {
+    times.push(atMs / 1_000)
+    loss.push(point && point.sent > 0 ? (point.lost / point.sent) * 100 : null)
+    middle?.push(point?.rttMsP50 ?? null)
+    lowest?.push(point?.rttMsMin ?? null)
+    highest?.push(point?.rttMsMax ?? null)
+  }
+  points.forEach((point, i) => {
+    const before = points[i - 1]
+    // Probes of targets are seconds apart, so buckets may be empty by nature: only a long silence is a hole.
+    if (before && point.atMs - before.atMs > Math.max(stepMs * 3, 30_000)) push(before.atMs + stepMs, null)
+    push(point.atMs, point)
+  })
+  return { loss: [times, loss], rtt: [times, middle ?? [], lowest ?? [], highest ?? []] }
+}
+
+/** The charts in one sentence, for those who do not see them and for those in a hurry. */
+export function seriesWords(points: readonly SamplePoint[]): string {
+  const sent = points.reduce((sum, point) => sum + point.sent, 0)
+  if (sent === 0) return 'Nothing was measured in this time.'
+  const lost = points.reduce((sum, point) => sum + point.lost, 0)
+  const middles = points
+    .map((point) => point.rttMsP50)
+    .filter((value) => value !== null)
+    .sort((a, b) => a - b)
+  const middle = middles[Math.floor(middles.length / 2)]
+  const highest = points.reduce((max, point) => Math.max(max, point.rttMsMax ?? 0), 0)
+  const lossWords = lost === 0 ? `None of ${sent} probes was lost` : `${lost} of ${sent} probes were lost (${percent(lost / sent)})`
+  return middle === undefined
+    ? `${lossWords}.`
+    : `${lossWords}; half of the answers came within ${milliseconds(middle)}, the slowest took ${milliseconds(highest)}.`
+}

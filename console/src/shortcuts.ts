@@ -1,0 +1,27 @@
+import type { View } from './model/route.ts'
+
+export type Action = View | 'help' | 'invite' | 'next' | 'close' | 'theme' | 'filter'
+
+export const SHORTCUTS: readonly { readonly key: string; readonly action: Action; readonly words: string }[] = [
+  { key: 'm', action: 'map', words: 'Map' },
+  { key: 'x', action: 'matrix', words: 'Matrix: who sees whom' },
+  { key: 't', action: 'table', words: 'Table of links' },
+  { key: 'c', action: 'changes', words: 'Changes' },
+  { key: 'n', action: 'next', words: 'Next thing that is wrong' },
+  { key: '/', action: 'filter', words: 'Filter' },
+  { key: 'i', action: 'invite', words: 'Invite a host' },
+  { key: 'd', action: 'theme', words: 'Light, dark or as the system' },
+  { key: '?', action: 'help', words: 'This help' },
+  { key: 'Escape', action: 'close', words: 'Close the open link or node' },
+]
+
+type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target'>
+
+/** What a key press means; null while someone types, with a modifier, or when single keys are switched off. Escape always closes. */
+export function actionFor(event: Pressed, singleKeys: boolean): Action | null {
+  if (event.ctrlKey || event.metaKey || event.altKey) return null
+  const tag = (event.target as { tagName?: string } | null)?.tagName
+  if (tag === 'INPUT' || tag === 'SELECT' || tag === 'TEXTAREA') return null
+  if (!singleKeys && event.key !== 'Escape') return null
+  return SHORTCUTS.find(({ key }) => key === event.key)?.action ?? null
+}
