@@ -70,11 +70,10 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
   let document: OpenapiDocument | null = null
   app.openapi(routes.openapi, (c) => c.json((document ??= openapiDocument(app, NAMED, options.program)), 200))
 
-  app.get('/metrics', (c) => {
+  app.openapi(routes.metrics, (c) => {
     if (!options.metricsOpen) gate.checkAccess(c.env.incoming)
-    return c.body(exposition([...node.metrics(), ...graphMetrics(node.graph()), ...options.ownMetrics()]), 200, {
-      'Content-Type': METRICS_TYPE,
-    })
+    const metrics = [...node.metrics(), ...graphMetrics(node.graph()), ...options.ownMetrics()]
+    return c.text(exposition(metrics), 200, { 'Content-Type': METRICS_TYPE })
   })
   addConsole(app, options)
   return app

@@ -1,3 +1,5 @@
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import type { Demo, Graph, GraphLink, GraphNode, Identity, SamplePoint, TimelineEntry } from '../../src/contract/index.ts'
 import { MidwatchError } from '../../src/contract/index.ts'
@@ -210,3 +212,49 @@ export async function startServer(options: Partial<ServeOptions> & { listen?: st
 }
 
 export const BEARER = { Authorization: `Bearer ${TOKEN}` }
+
+export type Answer = { status: number; headers: IncomingHttpHeaders; text: string; json(): unknown }
+
+/** One request with exactly these headers: fetch would not send a Host or an Origin of our choice. */
+export function ask(server: { port: number }, path: string, options: AskOptions = {}): Promise<Answer> {
+  const { method = 'GET', headers = {}, body, ca } = options
+  return new Promise((resolve, reject) => {
+    const send = ca === undefined ? request : secureRequest
+    const sent = send({ host: '127.0.0.1', port: server.port, path, method, headers, agent: false, ...(ca === undefined ? {} : { ca }) }, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+      answer.on('error', reject)
+      answer.on('end', () => {
+        const text = Buffer.concat(chunks).toString()
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json: () => JSON.parse(text) as unknown })
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+export type AskOptions = { method?: string; headers?: Record<string, string>; body?: string | Buffer; ca?: string }
+
+/** A client of server-sent events that keeps what it got. */
+export async function listen(server: TestServer, headers: Record<string, string> = BEARER): Promise<Listener> {
+  const events: { name: string; data: unknown }[] = []
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ host: '127.0.0.1', port: server.port, path: '/api/events', headers, agent: false }, resolve).on('error', reject).end()
+  })
+  let rest = ''
+  answer.on('error', () => {})
+  answer.on('data', (chunk: Buffer) => {
+    rest += chunk.toString()
+    const blocks = rest.split('\n\n')
+    rest = blocks.pop() as string
+    for (const block of blocks) {
+      const name = /^event: (.*)$/m.exec(block)?.[1]
+      const data = /^data: (.*)$/m.exec(block)?.[1]
+      if (name !== undefined && data !== undefined) events.push({ name, data: JSON.parse(data) as unknown })
+    }
+  })
+  return { status: answer.statusCode ?? 0, events, answer, close: () => answer.destroy() }
+}
+
+export type Listener = { status: number; events: { name: string; data: unknown }[]; answer: IncomingMessage; close(): void }

@@ -1,0 +1,233 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  ApiError,
+  ConsoleLink,
+  Demo,
+  Doctor,
+  Graph,
+  History,
+  Invitation,
+  LIMITS,
+  MidwatchError,
+  Nodes,
+  Rundown,
+  Targets,
+  Timeline,
+  Why,
+} from '../contract/index.ts'
+import { BEARER, TOKEN, ask, startServer, type Answer, type AskOptions, type TestServer } from '../../test/support/serve-fixture.ts'
+
+let server: TestServer
+let unexpected: unknown[]
+beforeEach(async () => {
+  unexpected = []
+  server = await startServer({ unexpected: (error) => unexpected.push(error) })
+})
+afterEach(() => server.close())
+
+const call = (path: string, options: AskOptions = {}): Promise<Answer> =>
+  ask(server, path, { ...options, headers: { ...BEARER, ...options.headers } })
+const post = (path: string, body: unknown): Promise<Answer> =>
+  call(path, { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } })
+
+describe('answers fit their schemas', () => {
+  it.each([
+    ['/api/graph', Graph],
+    ['/api/status', Rundown],
+    ['/api/nodes', Nodes],
+    ['/api/targets', Targets],
+    ['/api/why?from=a&to=c', Why],
+    ['/api/history?from=a&to=c&window=1h', History],
+    ['/api/timeline', Timeline],
+    ['/api/doctor', Doctor],
+    ['/api/demo', Demo],
+  ])('GET %s', async (path, schema) => {
+    const answer = await call(path)
+    expect(answer.status).toBe(200)
+    expect(answer.headers['content-type']).toMatch(/^application\/json/)
+    expect(answer.headers['cache-control']).toBe('no-store')
+    schema.parse(answer.json())
+  })
+
+  it('POST /api/invite makes an invitation', async () => {
+    Invitation.parse((await post('/api/invite', {})).json())
+  })
+
+  it('POST /api/leave leaves, without a body too', async () => {
+    const answer = await call('/api/leave', { method: 'POST' })
+    expect(answer.status).toBe(200)
+    expect(answer.json()).toEqual({})
+    expect(server.node.calls).toContain('leave')
+  })
+
+  it('POST /api/demo switches a fault', async () => {
+    const answer = await post('/api/demo', { id: 'cut', on: true })
+    expect(Demo.parse(answer.json()).faults[0]?.on).toBe(true)
+    expect(server.node.calls).toContain('demo cut true')
+  })
+
+  it('POST /api/console-link answers a link to where the request came in', async () => {
+    const answer = await call('/api/console-link', { method: 'POST', headers: { Host: `localhost:${server.port}` } })
+    const { url } = ConsoleLink.parse(answer.json())
+    expect(url).toBe(server.serve.consoleLink(`http://localhost:${server.port}/`))
+    expect(url).not.toContain(TOKEN)
+  })
+})
+
+describe('queries', () => {
+  it('takes the defaults', async () => {
+    await call('/api/timeline')
+    await call('/api/history?from=a&to=b')
+    expect(server.node.calls).toEqual(['timeline {"limit":100}', 'history 15m'])
+  })
+
+  it('passes limit and before on as numbers', async () => {
+    await call('/api/timeline?limit=7&before=40')
+    expect(server.node.calls).toEqual(['timeline {"limit":7,"before":40}'])
+  })
+
+  it.each([
+    ['/api/why?from=a', 'to'],
+    ['/api/why?from=a&to=%00', 'to'],
+    ['/api/history?from=a&to=b&window=2y', 'window'],
+    [`/api/timeline?limit=${LIMITS.timelineEntries + 1}`, 'limit'],
+    ['/api/timeline?limit=many', 'limit'],
+    ['/api/timeline?before=0', 'before'],
+    [`/api/why?to=a&from=${'x'.repeat(LIMITS.labelChars + 1)}`, 'from'],
+  ])('refuses %s and names the field', async (path, field) => {
+    const answer = await call(path)
+    expect(answer.status).toBe(400)
+    const { error } = ApiError.parse(answer.json())
+    expect(error.code).toBe('MW_BAD_REQUEST')
+    expect(error.message).toMatch(new RegExp(`^${field}: `))
+  })
+})
+
+describe('failures', () => {
+  const codeOf = (answer: Answer): string => ApiError.parse(answer.json()).error.code
+
+  it('names that do not exist are MW_UNKNOWN_NAME', async () => {
+    const answer = await call('/api/why?from=a&to=nowhere')
+    expect([answer.status, codeOf(answer)]).toEqual([404, 'MW_UNKNOWN_NAME'])
+  })
+
+  it('an unknown path is MW_NOT_FOUND, whatever the method', async () => {
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+      const answer = await call('/api/none', { method })
+      expect([method, answer.status, codeOf(answer)]).toEqual([method, 404, 'MW_NOT_FOUND'])
+    }
+  })
+
+  it('what nobody expected is told to the node, not to the client', async () => {
+    server.node.calls.push('break')
+    const answer = await call('/api/doctor')
+    expect([answer.status, codeOf(answer)]).toEqual([500, 'MW_INTERNAL'])
+    expect(answer.text).not.toContain('secret')
+    expect(unexpected).toHaveLength(1)
+  })
+
+  it.each([
+    ['MW_LIMIT', 429],
+    ['MW_STORE', 503],
+    ['MW_IN_GRID', 409],
+    ['MW_CONFIG', 500],
+  ] as const)('%s from the node is status %d', async (code, status) => {
+    server.node.invite = () => Promise.reject(new MidwatchError(code, 'for a reason'))
+    const answer = await post('/api/invite', {})
+    expect([answer.status, codeOf(answer)]).toEqual([status, code])
+  })
+
+  it('without a demo there are no faults', async () => {
+    server.node.demo = null
+    for (const answer of [await call('/api/demo'), await post('/api/demo', { id: 'cut', on: true })]) {
+      expect([answer.status, codeOf(answer)]).toEqual([404, 'MW_NOT_FOUND'])
+    }
+  })
+})
+
+describe('bodies', () => {
+  it('a body beyond the limit is refused, announced or not', async () => {
+    const body = JSON.stringify({ id: 'x'.repeat(LIMITS.apiBodyBytes), on: true })
+    const announced = await call('/api/demo', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
+    const chunked = await call('/api/demo', { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' } })
+    for (const answer of [announced, chunked]) {
+      expect(answer.status).toBe(413)
+      expect(ApiError.parse(answer.json()).error.code).toBe('MW_LIMIT')
+    }
+    expect(server.node.calls).toEqual([])
+  })
+
+  it.each([
+    ['{"id":"cut"', 'application/json', 400],
+    ['{"id":"cut"}', 'application/json', 400],
+    ['{"id":"cut","on":"yes"}', 'application/json', 400],
+    ['', 'application/json', 400],
+    ['id=cut&on=true', 'application/x-www-form-urlencoded', 415],
+    ['{"id":"cut","on":true}', 'text/plain', 415],
+  ])('refuses %j as %s', async (body, type, status) => {
+    const answer = await call('/api/demo', { method: 'POST', body, headers: { 'Content-Type': type } })
+    expect(answer.status).toBe(status)
+    expect(ApiError.parse(answer.json()).error.code).toBe('MW_BAD_REQUEST')
+    expect(server.node.calls).toEqual([])
+  })
+})
+
+describe('health', () => {
+  it('answers without a token, for any host', async () => {
+    const answer = await ask(server, '/healthz', { headers: { Host: 'elsewhere.example' } })
+    expect([answer.status, answer.text]).toEqual([200, 'ok\n'])
+  })
+
+  it('says what a node that is not ready waits for', async () => {
+    expect((await ask(server, '/readyz')).status).toBe(200)
+    server.node.isReady = false
+    const answer = await ask(server, '/readyz')
+    expect([answer.status, answer.text]).toEqual([503, 'not ready: the first probe\n'])
+  })
+})
+
+describe('the OpenAPI document', () => {
+  it('lists every route with its schema, and every reference leads somewhere', async () => {
+    const answer = await call('/api/openapi.json')
+    const document = answer.json() as { openapi: string; paths: Record<string, Record<string, unknown>>; components: { schemas: object } }
+    expect(document.openapi).toBe('3.1.0')
+    const listed = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`))
+    expect(listed.toSorted()).toEqual([
+      'get /api/demo',
+      'get /api/doctor',
+      'get /api/events',
+      'get /api/graph',
+      'get /api/history',
+      'get /api/nodes',
+      'get /api/openapi.json',
+      'get /api/status',
+      'get /api/targets',
+      'get /api/timeline',
+      'get /api/why',
+      'get /healthz',
+      'get /metrics',
+      'get /readyz',
+      'post /api/console-link',
+      'post /api/demo',
+      'post /api/invite',
+      'post /api/leave',
+    ])
+    const names = new Set(Object.keys(document.components.schemas))
+    const references = [...answer.text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map((match) => match[1] as string)
+    expect(references.filter((name) => !names.has(name))).toEqual([])
+    for (const name of ['ApiError', 'Demo', 'Doctor', 'Graph', 'GraphLink', 'History', 'Invitation', 'Nodes', 'Rundown', 'Targets', 'Timeline', 'Why']) {
+      expect(references).toContain(name)
+    }
+    for (const [, pattern] of answer.text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)) {
+      expect(JSON.parse(pattern as string)).not.toMatch(/\/u$/)
+    }
+  })
+
+  it('describes a nullable word by reference', async () => {
+    const document = (await call('/api/openapi.json')).json() as { components: { schemas: { Why: { properties: { otherWay: unknown } } } } }
+    expect(document.components.schemas.Why.properties.otherWay).toEqual({
+      anyOf: [{ $ref: '#/components/schemas/GraphLink' }, { type: 'null' }],
+      description: 'the link in the other direction, between nodes',
+    })
+  })
+})
