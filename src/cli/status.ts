@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { asMidwatchError, Rundown } from '../contract/index.ts'
 import { findNode, type Client } from './client.ts'
 import { findOptions, type Call, type CommandSpec, type ExitCode } from './command.ts'
-import { reportError, table, type Output } from './output.ts'
+import { clean, reportError, table, type Output } from './output.ts'
 import { arrowText, sinceText, spanText, stateCell, troubleText } from './words.ts'
 
 export const command: CommandSpec = {
@@ -48,7 +48,7 @@ async function watch(call: Call): Promise<ExitCode> {
 export function rundownLines(out: Output, rundown: Rundown): string[] {
   const { counts, nodes, links, at } = rundown
   const mark = rundown.well ? out.paint('good', '✓') : out.paint('bad', '✗')
-  const lines = [`${mark} ${out.paint('strong', rundown.headline)}`]
+  const lines = [`${mark} ${out.paint('strong', clean(rundown.headline))}`]
   const parts = [`${counts.nodesUp} of ${counts.nodes} nodes up`]
   if (counts.targets > 0) parts.push(`${counts.targetsUp} of ${counts.targets} targets up`)
   parts.push(`${counts.linksTroubled} of ${counts.links} links not well`)

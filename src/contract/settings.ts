@@ -29,10 +29,13 @@ const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):(\d{1,5})$/
 export const HostPort = z
   .string()
   .max(300)
-  .refine((text) => {
-    const match = HOST_PORT.exec(text)
-    return match !== null && Number(match[2]) >= 0 && Number(match[2]) <= 65_535
-  }, 'write host:port, such as 10.0.0.5:8777 or [2001:db8::5]:8777')
+  .refine(
+    (text) => {
+      const match = HOST_PORT.exec(text)
+      return match !== null && Number(match[2]) >= 0 && Number(match[2]) <= 65_535
+    },
+    { error: 'write host:port, such as 10.0.0.5:8777 or [2001:db8::5]:8777', abort: true },
+  )
   .meta({ takes: 'host:port' })
 
 /** Splits a checked HostPort; brackets of IPv6 are taken off. */
@@ -62,14 +65,16 @@ export const HttpTarget = z.strictObject({
   url: z
     .url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' })
     .max(LIMITS.addressChars)
+    .meta({ takes: 'URL' })
     .describe('http:// or https://'),
   method: z.enum(['GET', 'HEAD', 'POST']).default('GET').describe('how it is asked'),
   headers: z.record(z.string().max(100), z.string().max(1_000)).default({}).describe('sent with the request'),
   status: z
     .union(
-      [z.number().int().min(100).max(599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/)],
+      [z.number().int().min(100).max(599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/, { abort: true })],
       'write a status such as 200, or a range such as 200-399',
     )
+    .meta({ takes: 'status or range' })
     .default('200-399')
     .describe('a status, or a range such as 200-399'),
   bodyContains: z.string().max(1_000).optional().describe('text that the body must have in it'),

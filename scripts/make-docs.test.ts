@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { ERRORS } from '../src/contract/index.ts'
 import { FIELDS } from '../src/node/settings-fields.ts'
-import { PAGES, readPage, renderPage } from './docs.ts'
+import { PAGES, readPage, renderPage } from './make-docs.ts'
 
 describe('pages made from code', () => {
   for (const name of Object.keys(PAGES)) {
-    test(`docs/${name} is as the code says; \`node scripts/docs.ts\` writes it`, async () => {
+    test(`docs/${name} is as the code says; \`node scripts/make-docs.ts\` writes it`, async () => {
       expect(readPage(name)).toBe(await renderPage(name))
     })
   }
