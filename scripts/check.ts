@@ -5,11 +5,18 @@ import { dirname, join } from 'node:path'
 const root = dirname(import.meta.dirname)
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name)
 
+const script = (name: string): string[] => [process.execPath, join(import.meta.dirname, name)]
+
+// The longest first.
 const parts: Readonly<Record<string, readonly string[]>> = {
   types: [bin('tsc'), '-p', 'tsconfig.json'],
+  'console types': [bin('svelte-check'), '--tsconfig', 'console/tsconfig.json', '--fail-on-warnings', '--output', 'human'],
   lint: [bin('oxlint'), '--type-aware', '--deny-warnings'],
   format: [bin('oxfmt'), '--check'],
   'dead code': [bin('knip')],
+  rooms: script('rooms.ts'),
+  'doc links': script('docs.ts'),
+  'no traces': script('clean.ts'),
 }
 
 async function main(): Promise<number> {
