@@ -1,0 +1,84 @@
+import { type Graph, type GraphLink, TROUBLED } from '../contract/index.ts'
+import { earliest, type Finding, RANK } from './finding.ts'
+import { pairFindings } from './pairs.ts'
+import { countText, listText, sentence, sinceText } from './words.ts'
+
+/**
+ * What is wrong, worst first: each trouble once, in the widest words that are true. A node that is down explains the links to and
+ * from it, so that nobody reads nine lines about one dead host.
+ */
+export function findings(graph: Graph): Finding[] {
+  const gone = new Set(graph.nodes.filter((node) => node.state === 'down').map((node) => node.id))
+  const touchesGone = (link: GraphLink) => gone.has(link.from) || (link.toType === 'node' && gone.has(link.to))
+  const rest = graph.links.filter((link) => !touchesGone(link))
+  const all = [...downNodes(graph, gone), ...pairFindings(graph, rest), ...targetFindings(graph, rest), ...silentNodes(rest)]
+  return all.sort((a, b) => a.rank - b.rank || b.links.length - a.links.length || (a.text < b.text ? -1 : 1))
+}
+
+function downNodes(graph: Graph, gone: ReadonlySet<string>): Finding[] {
+  const down = graph.nodes.filter((node) => gone.has(node.id))
+  const present = graph.nodes.filter((node) => node.state !== 'left')
+  const linksOf = (ids: ReadonlySet<string>) =>
+    graph.links.filter((link) => ids.has(link.from) || (link.toType === 'node' && ids.has(link.to)))
+  if (down.length >= 2 && down.length === present.length - 1) {
+    const text = sentence('This node hears none of the', String(down.length), 'others', sinceText(earliest(down), graph.at))
+    return [{ rank: RANK.nodeDown, text: `${text} Either they are down or it is cut off.`, links: linksOf(gone) }]
+  }
+  const found: Finding[] = []
+  for (const [site, nodes] of Map.groupBy(down, (node) => node.site)) {
+    const wholeSite = nodes.length >= 2 && present.every((node) => node.site !== site || gone.has(node.id))
+    if (wholeSite) {
+      const links = linksOf(new Set(nodes.map((node) => node.id)))
+      const text = sentence(`Site ${site} is cut off or down`, sinceText(earliest(nodes), graph.at))
+      found.push({ rank: RANK.nodeDown, text: `${text} None of its ${nodes.length} nodes is heard.`, links })
+      continue
+    }
+    for (const node of nodes) {
+      const links = linksOf(new Set([node.id]))
+      const dead = links.filter((link) => link.to === node.id && TROUBLED.has(link.state) && link.state !== 'stale').length
+      const consequence = dead === 0 ? '' : `; ${countText(dead, 'link')} to it ${dead === 1 ? 'is' : 'are'} dead`
+      found.push({ rank: RANK.nodeDown, text: sentence(`${node.id} is down`, sinceText(node.since, graph.at) + consequence), links })
+    }
+  }
+  return found
+}
+
+/** A target's trouble, over all nodes that look at it. A node that hears nobody is no witness. */
+function targetFindings(graph: Graph, links: readonly GraphLink[]): Finding[] {
+  const deaf = new Set(graph.nodes.filter((node) => node.degraded.includes('hears-nobody')).map((node) => node.id))
+  const found: Finding[] = []
+  for (const [target, views] of Map.groupBy(links, (link) => (link.toType === 'target' ? link.to : ''))) {
+    if (target === '') continue
+    const fresh = views.filter((link) => link.state !== 'stale' && link.state !== 'unknown')
+    const hearing = fresh.filter((link) => !deaf.has(link.from))
+    const witnesses = hearing.length > 0 ? hearing : fresh
+    for (const [state, seen] of Map.groupBy(witnesses, (link) => link.state)) {
+      if (!TROUBLED.has(state)) continue
+      const detail = seen.find((link) => link.detail !== null)?.detail ?? null
+      const text = targetText(target, state, seen, witnesses.length)
+      const since = sinceText(earliest(seen), graph.at)
+      const rank = state === 'lossy' ? RANK.lossy : state === 'slow' ? RANK.slow : RANK.targetDown
+      found.push({ rank, text: sentence(text, since, detail === null ? '' : `(${detail})`), links: seen })
+    }
+  }
+  return found
+}
+
+function targetText(target: string, state: GraphLink['state'], seen: readonly GraphLink[], witnesses: number): string {
+  const names = listText(seen.map((link) => link.from))
+  const whom =
+    seen.length === witnesses ? (witnesses === 1 ? `for ${names}` : 'for everyone') : `for ${names} (${seen.length} of ${witnesses})`
+  if (state === 'slow') return `${target} answers slowly ${whom}`
+  if (state === 'lossy') return `${target} fails now and then ${whom}`
+  return seen.length === witnesses && witnesses > 1 ? `${target} is down for everyone` : `${target} is down ${whom}`
+}
+
+/** Nodes that the grid holds for alive, but whose row has not been renewed. */
+function silentNodes(links: readonly GraphLink[]): Finding[] {
+  const stale = links.filter((link) => link.state === 'stale')
+  return [...Map.groupBy(stale, (link) => link.from)].map(([id, of]) => ({
+    rank: RANK.silent,
+    text: `No news from ${id}: what it says of ${countText(of.length, 'link')} is out of date.`,
+    links: of,
+  }))
+}

@@ -1,0 +1,6 @@
+export type { Finding } from './finding.ts'
+export { findings } from './findings.ts'
+export { rundown } from './rundown.ts'
+export { statusText } from './status.ts'
+export { timelineText } from './timeline.ts'
+export { whySentences, type WhyContext } from './why.ts'
