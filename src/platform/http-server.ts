@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type ServerOptions } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { Server, Socket } from 'node:net'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
 import { MidwatchError } from '../contract/index.ts'
 import type { Clock } from './clock.ts'
 import { isLoopback } from './loopback.ts'
@@ -21,6 +21,8 @@ export type HttpBounds = {
   headersTimeoutMs: number
   requestTimeoutMs: number
   keepAliveMs: number
+  /** A connection on which nothing moves for this long is cut, answers that nobody reads included. */
+  idleMs: number
   /** How often the two time-outs above are looked at. */
   checkEveryMs: number
 }
@@ -30,6 +32,7 @@ const BOUNDS: HttpBounds = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveMs: 15_000,
+  idleMs: 60_000,
   checkEveryMs: 2_000,
 }
 
@@ -51,11 +54,14 @@ export function createHttpServer(options: {
     connectionsCheckingInterval: bounds.checkEveryMs,
     maxHeaderSize: 16_384,
   }
-  const plain: Server = createServer(common, options.listener)
-  const secure: Server | null = options.tls === null ? null : createSecure(common, options.tls, options.listener, bounds)
+  const plain = createServer(common, options.listener)
+  const secure = options.tls === null ? null : createSecure(common, options.tls, options.listener, bounds)
   const servers = secure === null ? [plain] : [plain, secure]
   // A server that never listens does not enforce its time-outs: Node starts their check at this event.
-  for (const server of servers) server.emit('listening')
+  for (const server of servers) {
+    server.setTimeout(bounds.idleMs)
+    server.emit('listening')
+  }
 
   const sockets = new Set<Socket>()
   const counters = { open: 0, refused: 0 }
@@ -110,7 +116,7 @@ export function createHttpServer(options: {
   return { handleSocket, counters, close }
 }
 
-function createSecure(common: ServerOptions, tls: { cert: string; key: string }, listener: RequestListener, bounds: HttpBounds): Server {
+function createSecure(common: ServerOptions, tls: { cert: string; key: string }, listener: RequestListener, bounds: HttpBounds): TlsServer {
   try {
     return createTlsServer({ ...common, cert: tls.cert, key: tls.key, handshakeTimeout: bounds.headersTimeoutMs }, listener)
   } catch (error) {

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   ApiError,
   ConsoleLink,
@@ -15,7 +16,17 @@ import {
   Timeline,
   Why,
 } from '../contract/index.ts'
-import { BEARER, TOKEN, ask, startServer, type Answer, type AskOptions, type TestServer } from '../../test/support/serve-fixture.ts'
+import {
+  BEARER,
+  TOKEN,
+  ask,
+  fakeGraph,
+  graphLink,
+  startServer,
+  type Answer,
+  type AskOptions,
+  type TestServer,
+} from '../../test/support/serve-fixture.ts'
 
 let server: TestServer
 let unexpected: unknown[]
@@ -149,7 +160,11 @@ describe('bodies', () => {
   it('a body beyond the limit is refused, announced or not', async () => {
     const body = JSON.stringify({ id: 'x'.repeat(LIMITS.apiBodyBytes), on: true })
     const announced = await call('/api/demo', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
-    const chunked = await call('/api/demo', { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' } })
+    const chunked = await call('/api/demo', {
+      method: 'POST',
+      body,
+      headers: { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' },
+    })
     for (const answer of [announced, chunked]) {
       expect(answer.status).toBe(413)
       expect(ApiError.parse(answer.json()).error.code).toBe('MW_LIMIT')
@@ -178,12 +193,43 @@ describe('health', () => {
     expect([answer.status, answer.text]).toEqual([200, 'ok\n'])
   })
 
+  it('answers a probe of HTTP/1.0 that names no host', async () => {
+    const text = await new Promise<string>((resolve, reject) => {
+      const socket = connect(server.port, '127.0.0.1', () => socket.write('GET /healthz HTTP/1.0\r\n\r\n'))
+      let got = ''
+      socket.on('data', (chunk: Buffer) => (got += chunk.toString()))
+      socket.on('error', reject)
+      socket.on('close', () => resolve(got))
+    })
+    expect(text).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
   it('says what a node that is not ready waits for', async () => {
     expect((await ask(server, '/readyz')).status).toBe(200)
     server.node.isReady = false
     const answer = await ask(server, '/readyz')
     expect([answer.status, answer.text]).toEqual([503, 'not ready: the first probe\n'])
   })
+})
+
+it('says nothing on the console, even when a client leaves in the middle of an answer', async () => {
+  const words = ['log', 'info', 'warn', 'error'].map((method) => vi.spyOn(console, method as 'log').mockImplementation(() => {}))
+  try {
+    server.node.current = fakeGraph({ links: Array.from({ length: 30_000 }, (_, i) => graphLink('a', `n${i}`)) })
+    const before = server.node.graphs
+    const socket = connect(server.port, '127.0.0.1', () => {
+      socket.write(`GET /api/graph HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)
+    })
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.destroy()
+    expect(server.node.graphs).toBe(before + 1)
+    server.node.current = fakeGraph()
+    await vi.waitUntil(async () => /^midwatch_http_connections 1$/m.test((await call('/metrics')).text))
+    expect(words.flatMap((word) => word.mock.calls)).toEqual([])
+    expect(unexpected).toEqual([])
+  } finally {
+    for (const word of words) word.mockRestore()
+  }
 })
 
 describe('the OpenAPI document', () => {
@@ -215,7 +261,20 @@ describe('the OpenAPI document', () => {
     const names = new Set(Object.keys(document.components.schemas))
     const references = [...answer.text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map((match) => match[1] as string)
     expect(references.filter((name) => !names.has(name))).toEqual([])
-    for (const name of ['ApiError', 'Demo', 'Doctor', 'Graph', 'GraphLink', 'History', 'Invitation', 'Nodes', 'Rundown', 'Targets', 'Timeline', 'Why']) {
+    for (const name of [
+      'ApiError',
+      'Demo',
+      'Doctor',
+      'Graph',
+      'GraphLink',
+      'History',
+      'Invitation',
+      'Nodes',
+      'Rundown',
+      'Targets',
+      'Timeline',
+      'Why',
+    ]) {
       expect(references).toContain(name)
     }
     for (const [, pattern] of answer.text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)) {

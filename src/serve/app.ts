@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
@@ -127,8 +128,8 @@ function addEvents(app: OpenAPIHono<Env>, hub: EventHub): void {
     const { outgoing } = c.env
     // Written straight to the connection: only it knows how much a slow reader has left waiting.
     outgoing.writeHead(200, head)
-    hub.attach(streamOf(outgoing))
-    return new Response(null, { headers: { 'x-hono-already-sent': 'true' } })
+    if (!hub.attach(streamOf(outgoing))) outgoing.end()
+    return RESPONSE_ALREADY_SENT
   })
 }
 

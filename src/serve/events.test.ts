@@ -1,7 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiError, Graph, LIMITS, LinksChanged, TimelineEntry } from '../contract/index.ts'
 import type { Clock } from '../platform/index.ts'
-import { BEARER, ask, createFakeNode, entry, fakeGraph, graphLink, graphNode, listen, startServer, type FakeNode, type TestServer } from '../../test/support/serve-fixture.ts'
+import {
+  BEARER,
+  ask,
+  createFakeNode,
+  entry,
+  fakeGraph,
+  graphLink,
+  graphNode,
+  listen,
+  startServer,
+  type FakeNode,
+  type TestServer,
+} from '../../test/support/serve-fixture.ts'
 import { createEventHub, type EventHub, type EventStream } from './events.ts'
 
 /** A clock that a test turns by hand. */
@@ -32,7 +44,15 @@ function handClock(): Clock & { turn(ms: number): void } {
   }
 }
 
-type FakeStream = EventStream & { texts: string[]; buffered: number; drain(): void; leave(): void; destroyed: boolean; names(): string[]; clear(): void }
+type FakeStream = EventStream & {
+  texts: string[]
+  buffered: number
+  drain(): void
+  leave(): void
+  destroyed: boolean
+  names(): string[]
+  clear(): void
+}
 function fakeStream(): FakeStream {
   const drains: (() => void)[] = []
   const closes: (() => void)[] = []
@@ -273,7 +293,9 @@ describe('the hub', () => {
     stream.clear()
     for (let seq = 1; seq <= LIMITS.timelineEntries + 5; seq++) node.emit({ type: 'change', entry: entry(seq) })
     clock.turn(100)
-    const seqs = [...stream.texts.join('').matchAll(/^event: change\ndata: (.*)$/gm)].map((match) => TimelineEntry.parse(JSON.parse(match[1] as string)).seq)
+    const seqs = [...stream.texts.join('').matchAll(/^event: change\ndata: (.*)$/gm)].map(
+      (match) => TimelineEntry.parse(JSON.parse(match[1] as string)).seq,
+    )
     expect([seqs.length, seqs[0], seqs.at(-1)]).toEqual([LIMITS.timelineEntries, 6, LIMITS.timelineEntries + 5])
   })
 
@@ -343,7 +365,8 @@ describe('over HTTP', () => {
     const detail = 'x'.repeat(150)
     const many = (round: number): Graph =>
       fakeGraph({ links: Array.from({ length: 4_000 }, (_, i) => graphLink('a', `n${i}`, { detail: `${detail}${round}`, state: 'down' })) })
-    const behind = async (): Promise<boolean> => /^midwatch_http_event_clients_behind_total [1-9]/m.test((await ask(server, '/metrics', { headers: BEARER })).text)
+    const behind = async (): Promise<boolean> =>
+      /^midwatch_http_event_clients_behind_total [1-9]/m.test((await ask(server, '/metrics', { headers: BEARER })).text)
     let round = 0
     while (!(await behind())) {
       server.node.current = many(++round)
@@ -354,7 +377,9 @@ describe('over HTTP', () => {
     client.events.length = 0
     client.answer.resume()
     const last = `${detail}${round}`
-    await vi.waitUntil(() => client.events.some(({ name, data }) => name === 'graph' && (data as Graph).links[0]?.detail === last), { timeout: 10_000 })
+    await vi.waitUntil(() => client.events.some(({ name, data }) => name === 'graph' && (data as Graph).links[0]?.detail === last), {
+      timeout: 10_000,
+    })
     client.close()
   })
 

@@ -14,7 +14,7 @@ export type EventStream = {
 }
 
 export type EventHub = {
-  /** False when there are LIMITS.eventClients already. */
+  /** False when there are LIMITS.eventClients already, or the hub is closed. */
   attach(stream: EventStream): boolean
   readonly counters: { clients: number; dropped: number }
   close(): void
@@ -43,6 +43,7 @@ export function createEventHub(options: {
   const clients = new Set<Client>()
   const counters = { clients: 0, dropped: 0 }
   let watch: Watch | null = null
+  let closed = false
 
   type Watch = {
     told: Told
@@ -57,7 +58,7 @@ export function createEventHub(options: {
   }
 
   function attach(stream: EventStream): boolean {
-    if (clients.size >= LIMITS.eventClients) return false
+    if (closed || clients.size >= LIMITS.eventClients) return false
     const current = (watch ??= startWatch())
     const client: Client = { stream, behindSinceMs: null }
     clients.add(client)
@@ -164,6 +165,7 @@ export function createEventHub(options: {
   }
 
   function close(): void {
+    closed = true
     for (const client of clients) client.stream.destroy()
     clients.clear()
     counters.clients = 0

@@ -38,7 +38,7 @@ describe('over loopback', () => {
 
   async function signIn(headers: Record<string, string> = {}): Promise<string> {
     const answer = await ask(server, new URL(server.serve.consoleLink(server.url)).pathname, { headers })
-    return ((answer.headers['set-cookie']?.[0] ?? '').split(';')[0] as string)
+    return (answer.headers['set-cookie']?.[0] ?? '').split(';')[0] as string
   }
   const withCookie = (path: string, options: AskOptions = {}): Promise<Answer> =>
     ask(server, path, { ...options, headers: { Cookie: cookie, ...options.headers } })
@@ -73,24 +73,31 @@ describe('over loopback', () => {
     }
   })
 
-  it.each(PROTECTED.filter(([, path]) => path !== '/api/none' && path !== '/api/events'))('%s %s takes the bearer token', async (method, path) => {
-    const body = path === '/api/demo' && method === 'POST' ? '{"id":"cut","on":true}' : undefined
-    const headers: Record<string, string> = body === undefined ? BEARER : { ...BEARER, 'Content-Type': 'application/json' }
-    expect((await ask(server, path, { method, headers, ...(body === undefined ? {} : { body }) })).status).toBe(200)
-  })
+  it.each(PROTECTED.filter(([, path]) => path !== '/api/none' && path !== '/api/events'))(
+    '%s %s takes the bearer token',
+    async (method, path) => {
+      const body = path === '/api/demo' && method === 'POST' ? '{"id":"cut","on":true}' : undefined
+      const headers: Record<string, string> = body === undefined ? BEARER : { ...BEARER, 'Content-Type': 'application/json' }
+      expect((await ask(server, path, { method, headers, ...(body === undefined ? {} : { body }) })).status).toBe(200)
+    },
+  )
 
   it('a console link sets a cookie that opens the API, again and again', async () => {
     const path = new URL(server.serve.consoleLink(server.url)).pathname
     for (let i = 0; i < 2; i++) {
       const answer = await ask(server, path)
       expect([answer.status, answer.headers.location]).toEqual([303, '/'])
-      expect(answer.headers['set-cookie']?.[0]).toMatch(/^midwatch-[\w-]{8}=\d+\.[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Strict$/)
+      expect(answer.headers['set-cookie']?.[0]).toMatch(
+        /^midwatch-[\w-]{8}=\d+\.[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Strict$/,
+      )
     }
     expect((await withCookie('/api/graph')).status).toBe(200)
   })
 
   it('a link followed from another site leads on by a page of our own, since a redirect would lose the strict cookie', async () => {
-    const answer = await ask(server, new URL(server.serve.consoleLink(server.url)).pathname, { headers: { 'Sec-Fetch-Site': 'cross-site' } })
+    const answer = await ask(server, new URL(server.serve.consoleLink(server.url)).pathname, {
+      headers: { 'Sec-Fetch-Site': 'cross-site' },
+    })
     expect(answer.status).toBe(200)
     expect(answer.headers['set-cookie']).toHaveLength(1)
     expect(answer.text).toContain('http-equiv="refresh"')
@@ -119,7 +126,11 @@ describe('over loopback', () => {
     ['another port, as the browser says', { 'Sec-Fetch-Site': 'same-site' }],
     ['another site, as the browser says', { 'Sec-Fetch-Site': 'cross-site' }],
   ])("refuses the cookie from %s's page, for reading, acting and events", async (_, headers: Record<string, string>) => {
-    for (const [method, path] of [['POST', '/api/invite'], ['GET', '/api/graph'], ['GET', '/api/events']] as const) {
+    for (const [method, path] of [
+      ['POST', '/api/invite'],
+      ['GET', '/api/graph'],
+      ['GET', '/api/events'],
+    ] as const) {
       const answer = await withCookie(path, { method, headers })
       expect([path, answer.status, codeOf(answer)]).toEqual([path, 403, 'MW_FORBIDDEN'])
     }
@@ -131,24 +142,35 @@ describe('over loopback', () => {
     client.close()
   })
 
-  it.each(['localhost', 'localhost:8777', '127.0.0.1', '127.0.0.2:80', '[::1]:8777', 'watch.example', 'WATCH.example:8777', 'other.example'])(
-    'answers for the host %s',
-    async (host) => {
-      expect((await ask(server, '/api/graph', { headers: { ...BEARER, Host: host } })).status).toBe(200)
-    },
-  )
+  it.each([
+    'localhost',
+    'localhost:8777',
+    '127.0.0.1',
+    '127.0.0.2:80',
+    '[::1]:8777',
+    'watch.example',
+    'WATCH.example:8777',
+    'other.example',
+  ])('answers for the host %s', async (host) => {
+    expect((await ask(server, '/api/graph', { headers: { ...BEARER, Host: host } })).status).toBe(200)
+  })
 
-  it.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '10.9.8.7', '[2001:db8::1]', 'evil.example:8777', '127.0.0.1@evil.example'])(
-    'refuses the host %s, token or not (DNS rebinding)',
-    async (host) => {
-      for (const path of ['/api/graph', '/', '/metrics', '/api/none', new URL(server.serve.consoleLink(server.url)).pathname]) {
-        const answer = await ask(server, path, { headers: { ...BEARER, Host: host } })
-        expect([403, 400]).toContain(answer.status)
-        expect(['MW_FORBIDDEN', 'MW_BAD_REQUEST']).toContain(codeOf(answer))
-        expect(answer.headers['set-cookie']).toBeUndefined()
-      }
-    },
-  )
+  it.each([
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '10.9.8.7',
+    '[2001:db8::1]',
+    'evil.example:8777',
+    '127.0.0.1@evil.example',
+  ])('refuses the host %s, token or not (DNS rebinding)', async (host) => {
+    for (const path of ['/api/graph', '/', '/metrics', '/api/none', new URL(server.serve.consoleLink(server.url)).pathname]) {
+      const answer = await ask(server, path, { headers: { ...BEARER, Host: host } })
+      expect([403, 400]).toContain(answer.status)
+      expect(['MW_FORBIDDEN', 'MW_BAD_REQUEST']).toContain(codeOf(answer))
+      expect(answer.headers['set-cookie']).toBeUndefined()
+    }
+  })
 
   it('a request target that names another host does not get past Host', async () => {
     const answer = await ask(server, 'http://evil.example/api/graph', { headers: { ...BEARER, Host: 'evil.example' } })
@@ -181,15 +203,21 @@ describe('over loopback', () => {
 
 describe('from other hosts', () => {
   const credentials = createCredentials({ token: TOKEN, clock: systemClock, random: systemRandomness })
-  const from = (remoteAddress: string | undefined, more: { host?: string; localAddress?: string; encrypted?: boolean } = {}): IncomingMessage => {
+  const from = (
+    remoteAddress: string | undefined,
+    more: { host?: string; localAddress?: string; encrypted?: boolean } = {},
+  ): IncomingMessage => {
     const { host = '10.0.0.5:8777', localAddress = '::ffff:10.0.0.5', encrypted = false } = more
     return { method: 'GET', headers: { host }, socket: { remoteAddress, localAddress, encrypted } } as unknown as IncomingMessage
   }
   const gate = (open: boolean, tls: boolean) => createGate({ credentials, open, tls, hosts: [] })
 
-  it.each(['10.0.0.9', '::ffff:10.0.0.9', 'fe80::1%eth0', '2001:db8::1', '::ffff:128.0.0.1', undefined])('a closed node refuses %s', (address) => {
-    expect(() => gate(false, false).checkPlace(from(address))).toThrow(MidwatchError)
-  })
+  it.each(['10.0.0.9', '::ffff:10.0.0.9', 'fe80::1%eth0', '2001:db8::1', '::ffff:128.0.0.1', undefined])(
+    'a closed node refuses %s',
+    (address) => {
+      expect(() => gate(false, false).checkPlace(from(address))).toThrow(MidwatchError)
+    },
+  )
 
   it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])('%s is the host itself', (address) => {
     expect(() => gate(false, false).checkPlace(from(address))).not.toThrow()
@@ -198,7 +226,9 @@ describe('from other hosts', () => {
   it('an open node answers by its own address, and not by another', () => {
     expect(() => gate(true, false).checkPlace(from('10.0.0.9'))).not.toThrow()
     expect(() => gate(true, false).checkPlace(from('10.0.0.9', { host: '10.0.0.6:8777' }))).toThrow(/hosts/)
-    expect(() => gate(true, false).checkPlace(from('2001:db8::9', { host: '[2001:db8::5]:8777', localAddress: '2001:db8::5' }))).not.toThrow()
+    expect(() =>
+      gate(true, false).checkPlace(from('2001:db8::9', { host: '[2001:db8::5]:8777', localAddress: '2001:db8::5' })),
+    ).not.toThrow()
   })
 
   it('an open node with a certificate wants https from others, and takes plain http from its own host', () => {

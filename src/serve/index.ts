@@ -64,12 +64,13 @@ export function createServe(options: ServeOptions): Serve {
     program: options.program,
   })
   const answered = new Map<number, number>()
-  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: unusable })
+  const answer = getRequestListener(app.fetch, { hostname: 'localhost', overrideGlobalObjects: false, errorHandler: unusable })
   const server = createHttpServer({ listener, tls, clock, ...(options.bounds ? { bounds: options.bounds } : {}) })
 
   function listener(request: IncomingMessage, response: ServerResponse): void {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
-    if (isSecure(request)) response.setHeader('Strict-Transport-Security', HSTS)
+    // Browsers keep it for every port of a host, and on localhost other ports are other people's plain servers.
+    if (isSecure(request) && !/^localhost(:|$)/i.test(request.headers.host ?? '')) response.setHeader('Strict-Transport-Security', HSTS)
     response.once('close', () => answered.set(response.statusCode, (answered.get(response.statusCode) ?? 0) + 1))
     void answer(request, response)
   }

@@ -220,15 +220,18 @@ export function ask(server: { port: number }, path: string, options: AskOptions 
   const { method = 'GET', headers = {}, body, ca } = options
   return new Promise((resolve, reject) => {
     const send = ca === undefined ? request : secureRequest
-    const sent = send({ host: '127.0.0.1', port: server.port, path, method, headers, agent: false, ...(ca === undefined ? {} : { ca }) }, (answer) => {
-      const chunks: Buffer[] = []
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
-      answer.on('error', reject)
-      answer.on('end', () => {
-        const text = Buffer.concat(chunks).toString()
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json: () => JSON.parse(text) as unknown })
-      })
-    })
+    const sent = send(
+      { host: '127.0.0.1', port: server.port, path, method, headers, agent: false, ...(ca === undefined ? {} : { ca }) },
+      (answer) => {
+        const chunks: Buffer[] = []
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+        answer.on('error', reject)
+        answer.on('end', () => {
+          const text = Buffer.concat(chunks).toString()
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json: () => JSON.parse(text) as unknown })
+        })
+      },
+    )
     sent.on('error', reject)
     sent.end(body)
   })
