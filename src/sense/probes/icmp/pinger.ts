@@ -1,0 +1,117 @@
+import { untilDone, type Clock, type Outbound } from '../../../platform/index.ts'
+import { findTool, type Tool } from './tool.ts'
+
+export type Echo =
+  | { readonly kind: 'reply'; readonly rttMs: number }
+  | { readonly kind: 'silence' }
+  | { readonly kind: 'unreachable'; readonly detail: string }
+  | { readonly kind: 'cannot'; readonly detail: string }
+
+export type Pinger = {
+  /** `address` is an IP literal. */
+  ping(address: string, timeoutMs: number, signal: AbortSignal): Promise<Echo>
+  /** Ends the processes under way; their pings answer silence. */
+  stop(): void
+}
+
+/** Pings that are due within this time share a process. */
+const GATHER_MS = 50
+/** How long a missing tool stays missing before it is looked for again. */
+const LOOK_AGAIN_MS = 300_000
+/** A process is killed this long after its own time-out should have ended it. */
+const GRACE_MS = 1_000
+
+type Waiting = { readonly address: string; sent: boolean; answer: (echo: Echo) => void }
+
+/** One pinger serves all icmp targets, so that a hundred of them that are due cost one process. */
+export function createPinger(options: { clock: Clock; outbound: Outbound }): Pinger {
+  const { clock, outbound } = options
+  const gathering = new Map<number, Waiting[]>()
+  const ending = new AbortController()
+  let tool: Promise<Tool> | null = null
+  let lookAgainMs = Infinity
+
+  function currentTool(): Promise<Tool> {
+    if (tool !== null && clock.monoMs() < lookAgainMs) return tool
+    lookAgainMs = Infinity
+    tool = findTool(outbound, ending.signal).then((found) => {
+      if (found.kind === 'none') lookAgainMs = clock.monoMs() + LOOK_AGAIN_MS
+      return found
+    })
+    return tool
+  }
+
+  async function send(timeoutMs: number): Promise<void> {
+    const batch = gathering.get(timeoutMs) ?? []
+    gathering.delete(timeoutMs)
+    const found = await currentTool()
+    if (found.kind === 'none') return answerAll(batch, { kind: 'cannot', detail: found.detail })
+    const byAddress = Map.groupBy(batch, (waiting) => waiting.address)
+    const addresses = [...byAddress.keys()]
+    for (let at = 0; at < addresses.length; at += found.batch)
+      void runOne(found, addresses.slice(at, at + found.batch), timeoutMs, byAddress)
+  }
+
+  async function runOne(
+    found: Tool & { kind: 'found' },
+    addresses: string[],
+    timeoutMs: number,
+    byAddress: Map<string, Waiting[]>,
+  ): Promise<void> {
+    const answer = (address: string, echo: Echo): void => {
+      answerAll(byAddress.get(address) ?? [], echo)
+      byAddress.delete(address)
+    }
+    const read = (line: string): void => {
+      const reply = found.reply(line)
+      if (reply !== null) answer(reply.address ?? (addresses[0] as string), { kind: 'reply', rttMs: reply.rttMs })
+    }
+    for (const address of addresses) for (const waiting of byAddress.get(address) ?? []) waiting.sent = true
+    try {
+      const result = await outbound.run({
+        file: found.file,
+        args: found.args(addresses, timeoutMs),
+        timeoutMs: timeoutMs + GRACE_MS,
+        maxOutputBytes: 65_536,
+        signal: ending.signal,
+        onLine: read,
+      })
+      for (const line of `${result.stdout}\n${result.stderr}`.split('\n')) {
+        const unreachable = /ICMP (.{4,40}) from \S+ for ICMP Echo sent to (\S+)/.exec(line)
+        if (unreachable) answer(unreachable[2] as string, { kind: 'unreachable', detail: (unreachable[1] as string).toLowerCase() })
+        const plain = addresses.length === 1 ? /Destination (Host|Net|Network|Port|Protocol) (Unreachable|Prohibited)/i.exec(line) : null
+        if (plain) answer(addresses[0] as string, { kind: 'unreachable', detail: plain[0].replace(/^Destination /i, '').toLowerCase() })
+      }
+      // Above 1 the program itself failed: neither a reply nor its absence was seen.
+      const broken = result.code !== null && result.code > 1 && !ending.signal.aborted
+      for (const address of addresses) answer(address, broken ? { kind: 'cannot', detail: `${found.file} failed` } : { kind: 'silence' })
+    } catch {
+      // It is gone, or the host has no room for a process: look again at the next ping.
+      lookAgainMs = -Infinity
+      for (const address of addresses) answer(address, { kind: 'cannot', detail: `${found.file} cannot be started` })
+    }
+  }
+
+  return {
+    ping(address, timeoutMs, signal) {
+      const waiting: Waiting = { address, sent: false, answer: () => {} }
+      return untilDone<Echo>(signal, (resolve) => {
+        waiting.answer = resolve
+        const batch = gathering.get(timeoutMs)
+        if (batch) batch.push(waiting)
+        else {
+          gathering.set(timeoutMs, [waiting])
+          clock.after(GATHER_MS, () => void send(timeoutMs))
+        }
+        return () => {}
+      }).catch((): Echo => (waiting.sent ? { kind: 'silence' } : { kind: 'cannot', detail: 'no ping could be sent in time' }))
+    },
+    stop() {
+      ending.abort()
+    },
+  }
+}
+
+function answerAll(waiting: readonly Waiting[], echo: Echo): void {
+  for (const each of waiting) each.answer(echo)
+}
