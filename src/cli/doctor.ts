@@ -1,7 +1,7 @@
 import { asMidwatchError, Doctor, type Check } from '../contract/index.ts'
 import { findNode } from './client.ts'
 import { findOptions, type CommandSpec } from './command.ts'
-import { table } from './output.ts'
+import { clean, table } from './output.ts'
 
 export const command: CommandSpec = {
   name: 'doctor',
@@ -33,7 +33,7 @@ export const command: CommandSpec = {
       table(out, rows).forEach((line, i) => {
         out.line(line)
         const next = checks[i]?.next
-        if (next) out.line(`            → ${next}`)
+        if (next) out.line(`            → ${clean(next)}`)
       })
     }
     return ok ? 0 : 1

@@ -1,5 +1,6 @@
 import { Invitation } from '../contract/index.ts'
 import { findNode } from './client.ts'
+import { clean } from './output.ts'
 import { findOptions, type CommandSpec } from './command.ts'
 import { spanText } from './words.ts'
 
@@ -19,7 +20,7 @@ export const command: CommandSpec = {
     if (call.json) out.json(invitation)
     else {
       out.remark('Paste this on the other host:')
-      out.line(invitation.command)
+      out.line(clean(invitation.command))
       const expiry = new Date(invitation.expiresAt)
       out.remark(`Good once, until ${expiry.toLocaleTimeString('en-GB')} (for ${spanText(expiry.getTime() - Date.now())}).`)
     }

@@ -18,7 +18,7 @@ export async function localChecks(call: Call, runs: boolean): Promise<Check[]> {
   return [
     runtime(),
     ...(settings instanceof Error
-      ? [bad('settings', settings.message, asMidwatchError(settings).next)]
+      ? [bad('settings', settings.message.replaceAll('\n', '; '), asMidwatchError(settings).next)]
       : [ok('settings', 'every value will do')]),
     ...(dataDir === null ? [] : [folder(dataDir), disk(dataDir)]),
     ...(settings instanceof Error || runs ? [] : [await port(settings.listen)]),

@@ -12,7 +12,7 @@ export function matrixLines(out: Output, graph: Graph): string[] {
   const links = new Map<string, GraphLink>(graph.links.map((link) => [`${link.from}>${link.toType}:${link.to}`, link]))
   const sites = new Set(graph.nodes.map(({ site }) => site))
   const lines = [
-    `${out.paint('strong', `grid ${graph.grid}`)}: ${count(graph.nodes.length, 'node')} in ${count(sites.size, 'site')}, ${count(graph.targets.length, 'target')}, ${count(graph.links.length, 'link')}${graph.simulated ? ', simulated' : ''}`,
+    `${out.paint('strong', `grid ${clean(graph.grid)}`)}: ${count(graph.nodes.length, 'node')} in ${count(sites.size, 'site')}, ${count(graph.targets.length, 'target')}, ${count(graph.links.length, 'link')}${graph.simulated ? ', simulated' : ''}`,
     `hash ${graph.hash}, seen by ${graph.self}`,
   ]
   const names = columns.map(({ name }, i) => `${i + 1} ${clean(name)}`)

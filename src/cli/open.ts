@@ -1,6 +1,7 @@
 import { ConsoleLink } from '../contract/index.ts'
 import { openInBrowser } from './browser.ts'
 import { findNode } from './client.ts'
+import { clean } from './output.ts'
 import { findOptions, type CommandSpec } from './command.ts'
 
 export const command: CommandSpec = {
@@ -16,7 +17,7 @@ export const command: CommandSpec = {
     const link = await (await findNode(call)).post('/api/console-link', ConsoleLink)
     if (call.json) call.out.json(link)
     else {
-      call.out.line(link.url)
+      call.out.line(clean(link.url))
       if (call.out.isTty) await openInBrowser(link.url, call.machine.env)
     }
     return 0
