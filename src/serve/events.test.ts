@@ -209,6 +209,16 @@ describe('the hub', () => {
     expect(stream.names()).toEqual(['graph'])
   })
 
+  it('the order of links is no news, and a new link is only itself', () => {
+    const stream = attached()
+    stream.clear()
+    node.current = fakeGraph({ links: [graphLink('c', 'a'), ...fakeGraph().links.toReversed()] })
+    node.emit({ type: 'links' })
+    clock.turn(1_000)
+    expect(stream.names()).toEqual(['links'])
+    expect(lastLinks(stream).links).toEqual([graphLink('c', 'a')])
+  })
+
   it('ages and row versions alone are no news', () => {
     const stream = attached()
     stream.clear()
