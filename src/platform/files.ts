@@ -1,5 +1,4 @@
-import { closeSync, openSync, renameSync, statSync } from 'node:fs'
-import { open, rename, unlink } from 'node:fs/promises'
+import { open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MidwatchError } from '../contract/errors.ts'
 import { systemRandomness } from './random.ts'
@@ -59,23 +58,29 @@ export async function readFileBounded(path: string, maxBytes: number): Promise<B
   }
 }
 
-/** Makes an empty file that only its owner may read, where there is none: SQLite's own would follow the umask. Synchronous, as below. */
-export function touchPrivate(path: string): void {
-  closeSync(openSync(path, 'a', 0o600))
+/** Makes an empty file that only its owner may read, where there is none: another library's own would follow the umask. */
+export async function touchPrivate(path: string): Promise<void> {
+  const file = await open(path, 'a', 0o600)
+  await file.close()
 }
 
-/** Renames a file if it is there. Synchronous: for the storage thread, which has nothing else to do. */
-export function moveAside(path: string, aside: string): void {
+/** Renames a file if it is there. */
+export async function moveAside(path: string, aside: string): Promise<void> {
   try {
-    renameSync(path, aside)
+    await rename(path, aside)
   } catch (error) {
     if (!isMissing(error)) throw error
   }
 }
 
-/** Size of a file, 0 when there is none. Synchronous, like moveAside. */
-export function fileSizeBytes(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+/** Size of a file, 0 when there is none. */
+export async function fileSizeBytes(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if (isMissing(error)) return 0
+    throw error
+  }
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,5 +1,4 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { fileSizeBytes } from '../platform/files.ts'
 import type { Journal } from './journal.ts'
 import type { Keep } from './messages.ts'
 import { TIERS, WINDOW_MS, firstKeyOf } from './samples.ts'
@@ -38,10 +37,7 @@ const GIVE_UP = [
   { table: 'own_seconds', spareMs: 2 * WINDOW_MS },
 ] as const
 
-export type Budget = ReturnType<typeof openBudget>
-
-/** `path` is null for a database in memory, whose size is its pages alone. */
-export function openBudget(db: DatabaseSync, path: string | null, keep: Keep, journal: Journal) {
+export function openBudget(db: DatabaseSync, keep: Keep, journal: Journal) {
   const targetBytes = Math.max(keep.budgetBytes - WAL_SHARE_BYTES, keep.budgetBytes / 2)
   const pageCount = db.prepare('PRAGMA page_count')
   const freePages = db.prepare('PRAGMA freelist_count')
@@ -87,15 +83,13 @@ export function openBudget(db: DatabaseSync, path: string | null, keep: Keep, jo
     }
     const overPages = Math.ceil((fileBytes() - targetBytes) / PAGE_BYTES)
     if (overPages > 0) db.prepare(`PRAGMA incremental_vacuum(${overPages})`).all()
-    if (path !== null) db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all()
+    db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all()
   }
 
   return {
     dropOld,
     hold,
-    /** What the database takes on the disk: its file, write-ahead log and index. */
-    sizeBytes: (): number =>
-      path === null ? fileBytes() : fileSizeBytes(path) + fileSizeBytes(`${path}-wal`) + fileSizeBytes(`${path}-shm`),
+    fileBytes,
     /** The log of samples may take an eighth; then its windows are closed early. */
     logBytes: keep.budgetBytes / 8,
   }

@@ -7,8 +7,8 @@ export type QueuedEvent = { atMs: number; json: string }
 
 export type Keep = { budgetBytes: number; keepSecondsMs: number; keepTensMs: number; keepMinutesMs: number }
 
-/** Start of the thread. `stamp` names the copy of a database that had to be moved aside. */
-export type ThreadData = { path: string | null; nowMs: number; keep: Keep }
+/** What the thread starts with. */
+export type ThreadData = { path: string | null; keep: Keep }
 
 export type Question =
   | { type: 'history'; link: string; fromMs: number; toMs: number; stepMs: number }
@@ -26,10 +26,14 @@ export type Answers = {
   close: null
 }
 
-export type ToThread = { type: 'write'; nowMs: number; events: QueuedEvent[]; samples: QueuedSample[] } | { type: 'ask'; id: number; question: Question }
+export type ToThread =
+  | { type: 'write'; nowMs: number; events: QueuedEvent[]; samples: QueuedSample[] }
+  | { type: 'ask'; id: number; question: Question }
 
 export type FromThread =
-  | { type: 'opened'; lastSeq: number; fresh: boolean }
+  | { type: 'opened'; lastSeq: number }
+  /** The last word of a thread whose database fails it. `beyondUse`: damaged, or made by a newer program. */
+  | { type: 'unusable'; beyondUse: boolean; message: string }
   | { type: 'trouble'; message: string }
   | { type: 'written'; lastSeq: number; refusedSamples: number }
   | { type: 'unwritten'; message: string }

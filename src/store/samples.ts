@@ -31,8 +31,6 @@ export const firstKeyOf = (atMs: number): number => windowOf(Math.max(0, atMs)) 
 type Link = { id: number; told: boolean; seenMs: number }
 type TierTable = Tier & { get: StatementSync; put: StatementSync; ends: StatementSync }
 
-export type Samples = ReturnType<typeof openSamples>
-
 export function openSamples(db: DatabaseSync, keep: Keep) {
   const tables: TierTable[] = TIERS.map((tier) => ({
     ...tier,
@@ -64,7 +62,8 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
     known.clear()
     knownTold = 0
     open.clear()
-    for (const row of sumLog.all() as { window: number; rows: number; bytes: number }[]) open.set(row.window, { rows: row.rows, bytes: row.bytes })
+    for (const row of sumLog.all() as { window: number; rows: number; bytes: number }[])
+      open.set(row.window, { rows: row.rows, bytes: row.bytes })
   }
 
   function lookUp(key: string): Link | null {
@@ -79,7 +78,11 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
     let link = known.get(sample.link)
     if (!link) {
       if (sample.told && knownTold >= LIMITS.storeToldLinks) return null
-      link = lookUp(sample.link) ?? { id: Number(addLink.run(sample.link, sample.told ? 1 : 0, nowMs).lastInsertRowid), told: sample.told, seenMs: nowMs }
+      link = lookUp(sample.link) ?? {
+        id: Number(addLink.run(sample.link, sample.told ? 1 : 0, nowMs).lastInsertRowid),
+        told: sample.told,
+        seenMs: nowMs,
+      }
       if (link.id >= KEYS) return null
       known.set(sample.link, link)
       if (link.told) knownTold++
@@ -103,7 +106,13 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
         continue
       }
       const window = windowOf(sample.atMs)
-      const record = { link: link.id, offsetMs: Math.floor(sample.atMs - window * WINDOW_MS), sent: sample.sent, lost: sample.lost, rttMs: sample.rttMs }
+      const record = {
+        link: link.id,
+        offsetMs: Math.floor(sample.atMs - window * WINDOW_MS),
+        sent: sample.sent,
+        lost: sample.lost,
+        rttMs: sample.rttMs,
+      }
       const records = windows.get(window)
       if (records) records.push(record)
       else windows.set(window, [record])
@@ -133,7 +142,7 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
     // Record numbers, link by link: a window of the largest grid has half a million, too many to hold as objects.
     const order = Uint32Array.from({ length: log.byteLength / RECORD_BYTES }, (_, index) => index)
     order.sort((a, b) => linkAt(a) - linkAt(b) || a - b)
-    for (let from = 0; from < order.length; ) {
+    for (let from = 0; from < order.length;) {
       const link = linkAt(order[from]!)
       const points: SamplePoint[] = []
       for (; from < order.length && linkAt(order[from]!) === link; from++) {
@@ -175,10 +184,13 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
    */
   function history(key: string, fromMs: number, toMs: number, stepMs: number): SamplePoint[] {
     const link = lookUp(key)
-    if (!link || !(toMs > fromMs)) return []
+    if (!link || !(toMs > fromMs) || !Number.isFinite(toMs - fromMs)) return []
     const step = Math.max(1, stepMs, Math.ceil((toMs - fromMs) / (LIMITS.historyPoints - 1)))
     const tiers = tables.filter((table) => table.told === link.told)
-    const finest = Math.max(0, tiers.findLastIndex((tier) => tier.widthMs <= step))
+    const finest = Math.max(
+      0,
+      tiers.findLastIndex((tier) => tier.widthMs <= step),
+    )
     const points: SamplePoint[] = []
     let untilMs = toMs
     for (const tier of tiers.slice(finest)) {
@@ -186,7 +198,9 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
       if (ends.oldest === null || ends.newest === null) continue
       const oldest = Math.floor(ends.oldest / KEYS)
       const last = Math.min(windowOf(untilMs - 1), Math.floor(ends.newest / KEYS))
-      for (let window = Math.max(windowOf(fromMs), oldest); window <= last; window++) {
+      // The last term is for a clock that once stood in another century: no loop is longer than what is kept.
+      const first = Math.max(windowOf(fromMs), oldest, last - Math.ceil(keep.keepMinutesMs / WINDOW_MS) - 2)
+      for (let window = first; window <= last; window++) {
         const row = tier.get.get(window * KEYS + link.id) as { points: Uint8Array } | undefined
         if (row) points.push(...decodePoints(row.points, { windowStartMs: window * WINDOW_MS, widthMs: tier.widthMs, told: tier.told }))
       }
@@ -199,7 +213,10 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
     }
     // A bucket belongs to the answer when it begins in it, or holds its first moment.
     const firstMs = Math.floor(fromMs / step) * step
-    return bucketPoints(points.filter((point) => point.atMs >= firstMs && point.atMs < toMs), step).slice(-LIMITS.historyPoints)
+    return bucketPoints(
+      points.filter((point) => point.atMs >= firstMs && point.atMs < toMs),
+      step,
+    ).slice(-LIMITS.historyPoints)
   }
 
   function logPoints(window: number, link: Link): SamplePoint[] {

@@ -1,5 +1,5 @@
 import type { JournalEntry, JournalEvent, MidwatchError, SamplePoint } from '../contract/index.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../platform/index.ts'
 import type { Keep } from './messages.ts'
 
 export type StoreOptions = Keep & {

@@ -1,42 +1,62 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { messageOf, openDatabase } from './database.ts'
+import { isBeyondUse, messageOf, openDatabase, type Database } from './database.ts'
 import type { FromThread, ThreadData, ToThread } from './messages.ts'
 
 /**
  * The storage thread: node:sqlite waits for the disk, so it waits here. It does nothing by itself; each message is one piece of work. It
- * must not load zod (a third of its memory): what it imports from contract is `limits.ts` and types.
+ * loads neither zod nor the door of platform, which would cost 13 MB: no files but through SQLite, and of contract types and limits.
  */
-const { path, keep, nowMs } = workerData as ThreadData
-const say = (message: FromThread): void => parentPort!.postMessage(message)
+const port = parentPort!
+const { path, keep } = workerData as ThreadData
+const say = (message: FromThread): void => port.postMessage(message)
 
-const database = openDatabase(path, keep, nowMs, (message) => say({ type: 'trouble', message }))
-say({ type: 'opened', lastSeq: database.lastSeq(), fresh: database.fresh() })
+try {
+  serve(openDatabase(path, keep, (message) => say({ type: 'trouble', message })))
+} catch (error) {
+  giveUp(error)
+}
 
-parentPort!.on('message', (message: ToThread) => {
-  if (message.type === 'ask') answer(message.id, message.question)
-  else write(message)
-})
+function serve(database: Database): void {
+  say({ type: 'opened', lastSeq: database.lastSeq() })
+  port.on('message', (message: ToThread) => {
+    try {
+      if (message.type === 'ask') answer(database, message.id, message.question)
+      else write(database, message)
+    } catch (error) {
+      // What is beyond use is set aside by the near side, which owns the files, and holds what was not written.
+      database.answer({ type: 'close' })
+      giveUp(error)
+    }
+  })
+}
 
-function write({ events, samples, nowMs: atMs }: ToThread & { type: 'write' }): void {
+function giveUp(error: unknown): void {
+  say({ type: 'unusable', beyondUse: isBeyondUse(error), message: messageOf(error) })
+  port.close()
+}
+
+function write(database: Database, { events, samples, nowMs }: ToThread & { type: 'write' }): void {
   try {
-    const refusedSamples = database.write(events, samples, atMs)
+    const refusedSamples = database.write(events, samples, nowMs)
     say({ type: 'written', lastSeq: database.lastSeq(), refusedSamples })
   } catch (error) {
-    say({ type: 'unwritten', message: messageOf(error) })
-    return
+    if (isBeyondUse(error)) throw error
+    return say({ type: 'unwritten', message: messageOf(error) })
   }
   try {
-    database.upkeep(atMs)
+    database.upkeep(nowMs)
   } catch (error) {
+    if (isBeyondUse(error)) throw error
     say({ type: 'trouble', message: `old history cannot be cleared: ${messageOf(error)}` })
   }
 }
 
-function answer(id: number, question: (ToThread & { type: 'ask' })['question']): void {
+function answer(database: Database, id: number, question: (ToThread & { type: 'ask' })['question']): void {
   try {
     say({ type: 'answer', id, value: database.answer(question) })
-    if (question.type === 'close') parentPort!.close()
   } catch (error) {
     say({ type: 'unanswered', id, message: messageOf(error) })
+    if (isBeyondUse(error)) throw error
   }
+  if (question.type === 'close') port.close()
 }
