@@ -1,0 +1,197 @@
+import { execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { startProcess, type LabProcess, type StartOptions } from './processes.ts'
+
+/**
+ * A network of hosts on this machine: one network namespace each, cabled to a bridge that lives in a namespace of its own, so
+ * that the machine's own devices, routes and firewall stay out of it. Needs root, iproute2 and nftables.
+ */
+export type Lab = {
+  /** Scratch folder, removed with the lab. */
+  readonly folder: string
+  addHost(name: string): Promise<Host>
+  /** Ends every process in the lab, then deletes its namespaces and its folder. Happens too when the owner is killed. */
+  close(): Promise<void>
+}
+
+export type Host = {
+  readonly name: string
+  readonly address: string
+  /** Runs a program in the host's namespace to its end; gives its standard output. */
+  run(...argv: [string, ...string[]]): Promise<string>
+  start(argv: readonly [string, ...string[]], options?: StartOptions): LabProcess
+  /** A TCP connection made in the host's namespace and used from here. Tries until something listens. */
+  connect(port: number, address?: string, timeoutMs?: number): Promise<Socket>
+  pullCable(): Promise<void>
+  plugCable(): Promise<void>
+  /** Drops everything that comes in or goes out, but for loopback. */
+  drop(way: 'input' | 'output'): Promise<void>
+  dropNothing(): Promise<void>
+}
+
+const run = promisify(execFile)
+const OPEN_SOCKET = fileURLToPath(new URL('./open-socket.ts', import.meta.url))
+
+/** Waits on standard input, which ends when the owner does, however it ends. Deaf to signals meant for the owner's terminal. */
+const JANITOR = `
+trap '' INT TERM HUP
+read -r _
+for path in /run/netns/"$1"-*; do
+  [ -e "$path" ] || continue
+  namespace="\${path##*/}"
+  for round in 1 2 3 4 5; do
+    pids=$(ip netns pids "$namespace")
+    [ -n "$pids" ] || break
+    kill -9 $pids
+    sleep 0.1
+  done
+  ip netns delete "$namespace"
+done
+rm -rf "$2"
+`
+
+/** Why no lab can be made here, in one line; null when it can. */
+export function labMissing(): string | null {
+  if (process.platform !== 'linux') return 'network namespaces need Linux'
+  if (process.getuid?.() !== 0) return 'network namespaces need root'
+  for (const [program, debianPackage] of [['ip', 'iproute2'], ['nft', 'nftables']] as const) {
+    if (!onPath(program)) return `${program} is missing (Debian package ${debianPackage})`
+  }
+  return null
+}
+
+export function onPath(program: string): boolean {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, program)))
+}
+
+export async function openLab(): Promise<Lab> {
+  const missing = labMissing()
+  if (missing !== null) throw new Error(missing)
+  await sweepStale()
+  const prefix = `mw-${process.pid}-${randomBytes(3).toString('hex')}`
+  const folder = await mkdtemp(join(tmpdir(), `${prefix}-`))
+  const janitor = spawn('sh', ['-c', JANITOR, 'janitor', prefix, folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  const cleaned = new Promise<void>((resolve) => janitor.once('exit', () => resolve()))
+  janitor.unref()
+  if (janitor.stdin instanceof Socket) janitor.stdin.unref()
+
+  const hosts: HostInLab[] = []
+  const bridge = `${prefix}-bridge`
+  const close = async (): Promise<void> => {
+    janitor.ref()
+    janitor.stdin.end()
+    await cleaned
+  }
+  try {
+    await run('ip', ['netns', 'add', bridge])
+    await run('ip', ['-n', bridge, 'link', 'add', 'bridge', 'type', 'bridge', 'stp_state', '0', 'mcast_snooping', '0'])
+    await run('ip', ['-n', bridge, 'link', 'set', 'bridge', 'up'])
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    folder,
+    addHost: async (name) => {
+      const host = new HostInLab(name, `${prefix}-${name}`, bridge, hosts.length + 1)
+      hosts.push(host)
+      await host.cable()
+      return host
+    },
+    close,
+  }
+}
+
+class HostInLab implements Host {
+  readonly name: string
+  readonly address: string
+  readonly #namespace: string
+  readonly #bridge: string
+  readonly #port: string
+
+  constructor(name: string, namespace: string, bridge: string, number: number) {
+    this.name = name
+    this.address = `10.77.0.${number}`
+    this.#namespace = namespace
+    this.#bridge = bridge
+    this.#port = `port${number}`
+  }
+
+  async cable(): Promise<void> {
+    const inside = ['-n', this.#namespace]
+    await run('ip', ['netns', 'add', this.#namespace])
+    await run('ip', ['link', 'add', this.#port, 'netns', this.#bridge, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#namespace])
+    await run('ip', [...inside, 'address', 'add', `${this.address}/24`, 'dev', 'eth0'])
+    await run('ip', [...inside, 'link', 'set', 'lo', 'up'])
+    await run('ip', [...inside, 'link', 'set', 'eth0', 'up'])
+    await run('ip', ['-n', this.#bridge, 'link', 'set', this.#port, 'master', 'bridge'])
+    await this.plugCable()
+  }
+
+  async run(...argv: [string, ...string[]]): Promise<string> {
+    const { stdout } = await run('ip', ['netns', 'exec', this.#namespace, ...argv], { maxBuffer: 64 << 20 })
+    return stdout
+  }
+
+  start(argv: readonly [string, ...string[]], options: StartOptions = {}): LabProcess {
+    return startProcess(['ip', 'netns', 'exec', this.#namespace, ...argv], options)
+  }
+
+  connect(port: number, address = '127.0.0.1', timeoutMs = 10_000): Promise<Socket> {
+    const argv = ['netns', 'exec', this.#namespace, process.execPath, OPEN_SOCKET, address, String(port), String(timeoutMs)]
+    const opener = spawn('ip', argv, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    return new Promise((resolve, reject) => {
+      opener.once('message', (_message, handle) => {
+        if (handle instanceof Socket) resolve(handle)
+      })
+      opener.once('error', reject)
+      opener.once('exit', () => reject(new Error(`nothing listens on ${address}:${port} of ${this.name} after ${timeoutMs} ms`)))
+    })
+  }
+
+  async pullCable(): Promise<void> {
+    await run('ip', ['-n', this.#bridge, 'link', 'set', this.#port, 'down'])
+  }
+
+  async plugCable(): Promise<void> {
+    await run('ip', ['-n', this.#bridge, 'link', 'set', this.#port, 'up'])
+  }
+
+  async drop(way: 'input' | 'output'): Promise<void> {
+    const device = way === 'input' ? 'iifname' : 'oifname'
+    const chain = `type filter hook ${way} priority 0; policy accept;`
+    await this.run('nft', `add table inet lab; add chain inet lab ${way} { ${chain} }; add rule inet lab ${way} ${device} != "lo" drop`)
+  }
+
+  async dropNothing(): Promise<void> {
+    await this.run('nft', 'flush', 'ruleset')
+  }
+}
+
+/** Namespaces whose owner died together with its janitor. */
+async function sweepStale(): Promise<void> {
+  if (!existsSync('/run/netns')) return
+  for (const namespace of readdirSync('/run/netns')) {
+    const owner = /^mw-(\d+)-/.exec(namespace)?.[1]
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue
+    const { stdout } = await run('ip', ['netns', 'pids', namespace]).catch(() => ({ stdout: '' }))
+    for (const pid of stdout.split('\n').filter(Boolean)) tryKill(Number(pid))
+    await run('ip', ['netns', 'delete', namespace]).catch(() => undefined)
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Ended by itself meanwhile.
+  }
+}
