@@ -4,6 +4,7 @@ import { JournalEvent } from './events.ts'
 import { GraphLink, GraphNode, GraphTarget } from './graph.ts'
 import { Label } from './ids.ts'
 import { SamplePoint } from './samples.ts'
+import { LinkState } from './states.ts'
 
 /** Answer to any request that failed. */
 export const ApiError = z.object({
@@ -14,6 +15,24 @@ export const ApiError = z.object({
   }),
 })
 export type ApiError = z.infer<typeof ApiError>
+
+/** One trouble in the widest words that are true; many links may stand behind it. */
+export const Trouble = z.object({
+  what: z.string().describe('one clause, without the time'),
+  since: z.iso.datetime().nullable(),
+  more: z.string().describe('what else is known, as a sentence; may be empty'),
+  state: LinkState.describe('how bad it is, in the terms of a link'),
+  links: z.number().int().describe('how many links it explains'),
+  about: z
+    .discriminatedUnion('type', [
+      z.object({ type: z.literal('node'), id: Label }),
+      z.object({ type: z.literal('target'), id: Label }),
+      z.object({ type: z.literal('link'), from: Label, to: Label }),
+      z.object({ type: z.literal('sites'), from: Label, to: Label }),
+    ])
+    .describe('where to look first'),
+})
+export type Trouble = z.infer<typeof Trouble>
 
 /** The rundown: is all well, and if not, what and since when. */
 export const Rundown = z.object({
@@ -30,6 +49,7 @@ export const Rundown = z.object({
     links: z.number().int(),
     linksTroubled: z.number().int(),
   }),
+  troubles: z.array(Trouble).describe('each trouble once, worst first; the headline tells the first'),
   nodes: z.array(GraphNode).describe('nodes that are not up, or whose own view is degraded'),
   links: z.array(GraphLink).describe('links that are not up, worst first'),
 })

@@ -1,10 +1,21 @@
-import type { GraphLink } from '../contract/index.ts'
+import type { GraphLink, Trouble } from '../contract/index.ts'
+import { sentence, sinceText } from './words.ts'
 
 /** One trouble in words, with the links that it explains. A lower rank is worse. */
-export type Finding = {
+export type Finding = Readonly<Omit<Trouble, 'links'>> & {
   readonly rank: number
+  /** The whole of it, with the time. */
   readonly text: string
   readonly links: readonly GraphLink[]
+}
+
+export function finding(at: string, of: Omit<Finding, 'text'>): Finding {
+  const text = sentence(of.what, sinceText(of.since, at))
+  return { ...of, text: of.more === '' ? text : `${text} ${of.more}` }
+}
+
+export function asTrouble({ what, since, more, state, links, about }: Finding): Trouble {
+  return { what, since, more, state, links: links.length, about }
 }
 
 /** Ranks in one place, so that the order of a headline can be read off. */

@@ -1,7 +1,7 @@
 import { type Graph, type GraphLink, TROUBLED } from '../contract/index.ts'
-import { earliest, type Finding, RANK } from './finding.ts'
+import { earliest, type Finding, finding, RANK } from './finding.ts'
 import { pairFindings } from './pairs.ts'
-import { countText, listText, sentence, sinceText } from './words.ts'
+import { countText, listText, upperFirst } from './words.ts'
 
 /**
  * What is wrong, worst first: each trouble once, in the widest words that are true. A node that is down explains the links to and
@@ -11,7 +11,7 @@ export function findings(graph: Graph): Finding[] {
   const gone = new Set(graph.nodes.filter((node) => node.state === 'down').map((node) => node.id))
   const touchesGone = (link: GraphLink) => gone.has(link.from) || (link.toType === 'node' && gone.has(link.to))
   const rest = graph.links.filter((link) => !touchesGone(link))
-  const all = [...downNodes(graph, gone), ...pairFindings(graph, rest), ...targetFindings(graph, rest), ...silentNodes(rest)]
+  const all = [...downNodes(graph, gone), ...pairFindings(graph, rest), ...targetFindings(graph, rest), ...silentNodes(graph, rest)]
   return all.sort((a, b) => a.rank - b.rank || b.links.length - a.links.length || (a.text < b.text ? -1 : 1))
 }
 
@@ -21,26 +21,57 @@ function downNodes(graph: Graph, gone: ReadonlySet<string>): Finding[] {
   const linksOf = (ids: ReadonlySet<string>) =>
     graph.links.filter((link) => ids.has(link.from) || (link.toType === 'node' && ids.has(link.to)))
   if (down.length >= 2 && down.length === present.length - 1) {
-    const text = sentence('This node hears none of the', String(down.length), 'others', sinceText(earliest(down), graph.at))
-    return [{ rank: RANK.nodeDown, text: `${text} Either they are down or it is cut off.`, links: linksOf(gone) }]
+    return [
+      finding(graph.at, {
+        rank: RANK.nodeDown,
+        what: `This node hears none of the ${down.length} others`,
+        since: earliest(down),
+        more: 'Either they are down or it is cut off.',
+        state: 'down',
+        links: linksOf(gone),
+        about: { type: 'node', id: graph.self },
+      }),
+    ]
   }
   const found: Finding[] = []
   for (const [site, nodes] of Map.groupBy(down, (node) => node.site)) {
     const wholeSite = nodes.length >= 2 && present.every((node) => node.site !== site || gone.has(node.id))
     if (wholeSite) {
       const links = linksOf(new Set(nodes.map((node) => node.id)))
-      const text = sentence(`Site ${site} is cut off or down`, sinceText(earliest(nodes), graph.at))
-      found.push({ rank: RANK.nodeDown, text: `${text} None of its ${nodes.length} nodes is heard.`, links })
+      found.push(
+        finding(graph.at, {
+          rank: RANK.nodeDown,
+          what: `Site ${site} is cut off or down`,
+          since: earliest(nodes),
+          more: `None of its ${nodes.length} nodes is heard.`,
+          state: 'down',
+          links,
+          about: { type: 'sites', from: siteOfSelf(graph), to: site },
+        }),
+      )
       continue
     }
     for (const node of nodes) {
       const links = linksOf(new Set([node.id]))
       const dead = links.filter((link) => link.to === node.id && TROUBLED.has(link.state) && link.state !== 'stale').length
-      const consequence = dead === 0 ? '' : `; ${countText(dead, 'link')} to it ${dead === 1 ? 'is' : 'are'} dead`
-      found.push({ rank: RANK.nodeDown, text: sentence(`${node.id} is down`, sinceText(node.since, graph.at) + consequence), links })
+      found.push(
+        finding(graph.at, {
+          rank: RANK.nodeDown,
+          what: `${node.id} is down`,
+          since: node.since,
+          more: dead === 0 ? '' : `${countText(dead, 'link')} to it ${dead === 1 ? 'is' : 'are'} dead.`,
+          state: 'down',
+          links,
+          about: { type: 'node', id: node.id },
+        }),
+      )
     }
   }
   return found
+}
+
+function siteOfSelf(graph: Graph): string {
+  return graph.nodes.find((node) => node.id === graph.self)?.site ?? graph.self
 }
 
 /** A target's trouble, over all nodes that look at it. A node that hears nobody is no witness. */
@@ -55,10 +86,18 @@ function targetFindings(graph: Graph, links: readonly GraphLink[]): Finding[] {
     for (const [state, seen] of Map.groupBy(witnesses, (link) => link.state)) {
       if (!TROUBLED.has(state)) continue
       const detail = seen.find((link) => link.detail !== null)?.detail ?? null
-      const text = targetText(target, state, seen, witnesses.length)
-      const since = sinceText(earliest(seen), graph.at)
-      const rank = state === 'lossy' ? RANK.lossy : state === 'slow' ? RANK.slow : RANK.targetDown
-      found.push({ rank, text: sentence(text, since, detail === null ? '' : `(${detail})`), links: seen })
+      const [first] = seen
+      found.push(
+        finding(graph.at, {
+          rank: state === 'lossy' ? RANK.lossy : state === 'slow' ? RANK.slow : RANK.targetDown,
+          what: targetText(target, state, seen, witnesses.length),
+          since: earliest(seen),
+          more: detail === null ? '' : `${upperFirst(detail)}.`,
+          state,
+          links: seen,
+          about: seen.length === 1 && first ? { type: 'link', from: first.from, to: first.to } : { type: 'target', id: target },
+        }),
+      )
     }
   }
   return found
@@ -74,11 +113,17 @@ function targetText(target: string, state: GraphLink['state'], seen: readonly Gr
 }
 
 /** Nodes that the grid holds for alive, but whose row has not been renewed. */
-function silentNodes(links: readonly GraphLink[]): Finding[] {
+function silentNodes(graph: Graph, links: readonly GraphLink[]): Finding[] {
   const stale = links.filter((link) => link.state === 'stale')
-  return [...Map.groupBy(stale, (link) => link.from)].map(([id, of]) => ({
-    rank: RANK.silent,
-    text: `No news from ${id}: what it says of ${countText(of.length, 'link')} is out of date.`,
-    links: of,
-  }))
+  return [...Map.groupBy(stale, (link) => link.from)].map(([id, of]) =>
+    finding(graph.at, {
+      rank: RANK.silent,
+      what: `No news from ${id}: what it says of ${countText(of.length, 'link')} is out of date`,
+      since: null,
+      more: '',
+      state: 'stale',
+      links: of,
+      about: { type: 'node', id },
+    }),
+  )
 }

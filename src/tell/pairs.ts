@@ -1,10 +1,10 @@
 import type { Graph, GraphLink, GraphNode } from '../contract/index.ts'
-import { earliest, type Finding, RANK } from './finding.ts'
-import { percentText, rttText, sentence, sinceText } from './words.ts'
+import { earliest, type Finding, finding, RANK } from './finding.ts'
+import { percentText, rttText } from './words.ts'
 
 /** Kinds of trouble between nodes. `one-way` is about a direction, the others about a pair. */
-type Trouble = 'down' | 'one-way' | 'partial' | 'lossy' | 'slow'
-const TROUBLES: readonly Trouble[] = ['down', 'one-way', 'partial', 'lossy', 'slow']
+type Kind = 'down' | 'one-way' | 'partial' | 'lossy' | 'slow'
+const KINDS: readonly Kind[] = ['down', 'one-way', 'partial', 'lossy', 'slow']
 
 type Pair = { readonly a: GraphNode; readonly b: GraphNode; readonly links: GraphLink[] }
 /** A set of pairs that people have a name for, from the widest to the narrowest. */
@@ -19,18 +19,18 @@ export function pairFindings(graph: Graph, links: readonly GraphLink[]): Finding
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
   const between = links.filter((link) => link.toType === 'node' && nodes.has(link.from) && nodes.has(link.to))
   const siteCount = new Set(graph.nodes.map((node) => node.site)).size
-  return TROUBLES.flatMap((trouble) => {
-    if (!between.some((link) => link.state === trouble)) return []
-    const pairs = watchedPairs(trouble, between, nodes)
-    return widestScopes(pairs, trouble === 'one-way', siteCount).map((scope) => asFinding(trouble, scope, graph.at))
+  return KINDS.flatMap((kind) => {
+    if (!between.some((link) => link.state === kind)) return []
+    const pairs = watchedPairs(kind, between, nodes)
+    return widestScopes(pairs, kind === 'one-way', siteCount).map((scope) => asFinding(kind, scope, graph))
   })
 }
 
 /** Every pair that is watched; `links` holds those of its links that have the trouble. For `one-way` a pair is the way packets go. */
-function watchedPairs(trouble: Trouble, links: readonly GraphLink[], nodes: ReadonlyMap<string, GraphNode>): Pair[] {
+function watchedPairs(kind: Kind, links: readonly GraphLink[], nodes: ReadonlyMap<string, GraphNode>): Pair[] {
   const pairs = new Map<string, Pair>()
   const pairOf = (from: string, to: string): Pair => {
-    const [a, b] = trouble === 'one-way' || from < to ? [from, to] : [to, from]
+    const [a, b] = kind === 'one-way' || from < to ? [from, to] : [to, from]
     const key = `${a} ${b}`
     let pair = pairs.get(key)
     if (!pair) pairs.set(key, (pair = { a: nodes.get(a) as GraphNode, b: nodes.get(b) as GraphNode, links: [] }))
@@ -39,7 +39,7 @@ function watchedPairs(trouble: Trouble, links: readonly GraphLink[], nodes: Read
   for (const link of links) {
     const there = pairOf(link.from, link.to)
     const back = pairOf(link.to, link.from)
-    if (link.state === trouble) (trouble === 'one-way' && link.dead === 'in' ? back : there).links.push(link)
+    if (link.state === kind) (kind === 'one-way' && link.dead === 'in' ? back : there).links.push(link)
   }
   return [...pairs.values()]
 }
@@ -85,25 +85,38 @@ function scopesOf({ a, b }: Pair, directed: boolean, siteCount: number): [ScopeK
   return scopes
 }
 
-function asFinding(trouble: Trouble, scope: Scope, at: string): Finding {
+function asFinding(kind: Kind, scope: Scope, graph: Graph): Finding {
   const links = scope.troubled.flatMap((pair) => pair.links)
-  const since = sinceText(earliest(links), at)
-  switch (trouble) {
+  const common = { since: earliest(links), state: kind, links, about: aboutOf(scope, links, graph.self), more: '' }
+  switch (kind) {
     case 'down':
-      return { rank: RANK.dead, text: sentence(cutText(scope, links), since), links }
+      return finding(graph.at, { ...common, rank: RANK.dead, what: cutText(scope, links) })
     case 'one-way':
-      return { rank: RANK.dead, text: oneWayText(scope, since), links }
+      return finding(graph.at, { ...common, rank: RANK.dead, ...oneWayText(scope) })
     case 'partial':
-      return { rank: RANK.partial, text: sentence(`Some flows ${betweenText(scope)} are dead, the others work`, since), links }
+      return finding(graph.at, { ...common, rank: RANK.partial, what: `Some flows ${betweenText(scope)} are dead, the others work` })
     case 'lossy': {
       const most = Math.max(...links.map((link) => link.lossRatio ?? 0))
-      return { rank: RANK.lossy, text: sentence(`Packets ${betweenText(scope)} get lost (up to ${percentText(most)})`, since), links }
+      return finding(graph.at, { ...common, rank: RANK.lossy, what: `Packets ${betweenText(scope)} get lost (up to ${percentText(most)})` })
     }
     case 'slow': {
       const most = Math.max(...links.map((link) => link.rttMsP50 ?? 0))
-      return { rank: RANK.slow, text: sentence(`Answers ${betweenText(scope)} are slow (up to ${rttText(most)})`, since), links }
+      return finding(graph.at, { ...common, rank: RANK.slow, what: `Answers ${betweenText(scope)} are slow (up to ${rttText(most)})` })
     }
   }
+}
+
+/** The node or the two sites that it is about, or else the first of its links. */
+function aboutOf({ kind, a, b, troubled }: Scope, links: readonly GraphLink[], self: string): Finding['about'] {
+  if (kind === 'node' || kind === 'to-node' || kind === 'from-node') return { type: 'node', id: a }
+  if (kind === 'sites') return { type: 'sites', from: a, to: b }
+  const [pair] = troubled
+  if (pair && kind !== 'pair' && kind !== 'grid') {
+    const other = pair.a.site === a ? pair.b.site : pair.a.site
+    return kind === 'to-site' ? { type: 'sites', from: other, to: a } : { type: 'sites', from: a, to: other }
+  }
+  const [first] = links
+  return first ? { type: 'link', from: first.from, to: first.to } : { type: 'node', id: self }
 }
 
 function cutText({ kind, a, b }: Scope, links: readonly GraphLink[]): string {
@@ -115,14 +128,16 @@ function cutText({ kind, a, b }: Scope, links: readonly GraphLink[]): string {
   return links.length === 1 && only ? `${only.from} cannot reach ${only.to}` : `${a} and ${b} cannot reach each other`
 }
 
-function oneWayText({ kind, a, b }: Scope, since: string): string {
-  if (kind === 'grid') return sentence('Round trips fail in the whole grid', since)
-  if (kind === 'to-node') return `${sentence(`${a} hears nobody`, since)} Packets to it are lost, packets from it arrive.`
-  if (kind === 'from-node') return `${sentence(`Nobody hears ${a}`, since)} Packets from it are lost, packets to it arrive.`
-  if (kind === 'to-site') return `${sentence(`Site ${a} hears nobody outside`, since)} Packets to it are lost, packets from it arrive.`
-  if (kind === 'from-site') return `${sentence(`Nobody outside hears site ${a}`, since)} Packets from it are lost, packets to it arrive.`
+function oneWayText({ kind, a, b }: Scope): { what: string; more: string } {
+  if (kind === 'grid') return { what: 'Round trips fail in the whole grid', more: '' }
+  const deaf = 'Packets to it are lost, packets from it arrive.'
+  const mute = 'Packets from it are lost, packets to it arrive.'
+  if (kind === 'to-node') return { what: `${a} hears nobody`, more: deaf }
+  if (kind === 'from-node') return { what: `Nobody hears ${a}`, more: mute }
+  if (kind === 'to-site') return { what: `Site ${a} hears nobody outside`, more: deaf }
+  if (kind === 'from-site') return { what: `Nobody outside hears site ${a}`, more: mute }
   const site = kind === 'sites' ? 'site ' : ''
-  return `${sentence(`Packets from ${site}${a} to ${site}${b} are lost`, since)} The other way they arrive.`
+  return { what: `Packets from ${site}${a} to ${site}${b} are lost`, more: 'The other way they arrive.' }
 }
 
 function betweenText({ kind, a, b }: Scope): string {

@@ -1,5 +1,5 @@
 import { type Graph, type GraphLink, type GraphNode, type LinkState, type Rundown, TROUBLED } from '../contract/index.ts'
-import type { Finding } from './finding.ts'
+import { asTrouble, type Finding } from './finding.ts'
 import { findings } from './findings.ts'
 import { countText, listText, sentence } from './words.ts'
 
@@ -29,6 +29,7 @@ export function rundown(graph: Graph): Rundown {
     self: graph.self,
     hash: graph.hash,
     counts,
+    troubles: found.map(asTrouble),
     nodes: present.filter((node) => node.state !== 'up' || node.degraded.length > 0),
     links: graph.links.filter((link) => TROUBLED.has(link.state)).sort(worstFirst),
   }

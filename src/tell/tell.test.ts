@@ -76,8 +76,9 @@ describe('rundown', () => {
         (id) => (id === 'fra2' ? { state: 'down' } : {}),
       ),
     )
-    expect(told).toMatchObject({ well: false, headline: `fra2 is down ${WHEN}; 4 links to it are dead.` })
+    expect(told).toMatchObject({ well: false, headline: `fra2 is down ${WHEN}. 4 links to it are dead.` })
     expect(told.nodes.map((n) => n.id)).toEqual(['fra2'])
+    expect(told.troubles).toMatchObject([{ what: 'fra2 is down', since: SINCE, state: 'down', about: { type: 'node', id: 'fra2' } }])
     expect(told.links.map((l) => l.state)).toEqual([...Array(4).fill('down'), ...Array(5).fill('stale')])
     expect(told.counts).toMatchObject({ nodesUp: 4, targetsUp: 1, linksTroubled: 9 })
   })
@@ -135,7 +136,7 @@ describe('rundown', () => {
   test('a target that fails for everyone, and one that fails for some', () => {
     const detail = 'status 503, wanted 200'
     expect(rundown(grid((l) => (l.to === 'shop' ? { state: 'down', detail } : {}))).headline).toBe(
-      `shop is down for everyone ${WHEN} (${detail}).`,
+      `shop is down for everyone ${WHEN}. Status 503, wanted 200.`,
     )
     expect(rundown(grid((l) => (l.to === 'shop' && l.from < 'g' ? { state: 'down' } : {}))).headline).toBe(
       `shop is down for fra1 and fra2 (2 of 5) ${WHEN}.`,

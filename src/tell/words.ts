@@ -46,6 +46,10 @@ export function percentText(ratio: number): string {
   return `${Math.min(99, Math.round(percent))} %`
 }
 
+export function upperFirst(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+}
+
 /** Words joined by single spaces, empty ones left out, as a sentence. */
 export function sentence(...parts: string[]): string {
   const text = parts.filter((part) => part !== '').join(' ')

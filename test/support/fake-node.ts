@@ -74,6 +74,7 @@ export const fakeRundown: Rundown = {
   self: 'fra-1',
   hash: fakeGraph.hash,
   counts: { nodes: 2, nodesUp: 2, targets: 1, targetsUp: 0, links: 4, linksTroubled: 2 },
+  troubles: [],
   nodes: [],
   links: [oneWay, shopDown],
 }

@@ -134,6 +134,7 @@ export function createFakeNode(): FakeNode {
       self: 'a',
       hash: node.current.hash,
       counts: { nodes: 3, nodesUp: 2, targets: 1, targetsUp: 1, links: 5, linksTroubled: 2 },
+      troubles: [],
       nodes: [node.current.nodes[2] as GraphNode],
       links: node.current.links.filter((link) => link.state !== 'up'),
     }),
