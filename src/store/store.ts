@@ -1,15 +1,14 @@
 import { JournalEntry, LIMITS, MidwatchError, asMidwatchError } from '../contract/index.ts'
 import { every } from '../platform/index.ts'
 import { canonicalJson, type ChainLink, type JournalRow } from './journal.ts'
-import type { Answers, FromThread, Question, QueuedEvent, QueuedSample } from './messages.ts'
+import type { Answers, FromThread, Question } from './messages.ts'
 import { prepareFile, setAside, sizeOnDisk } from './place.ts'
+import { createQueue } from './queue.ts'
 import type { StartThread, Thread } from './thread.ts'
-import type { ChainCheck, Store, StoreCounters, StoreOptions } from './types.ts'
+import type { ChainCheck, Store, StoreOptions } from './types.ts'
 
 /** Samples go to the thread this often; a kill loses no more than this. */
 const SEND_EVERY_MS = 500
-/** Samples in one message, so that one message never keeps the thread for long. */
-const BATCH_SAMPLES = 5_000
 const RETRY_MS = 5_000
 const RESTART_MS = { first: 200, most: 60_000 }
 const CLOSE_MS = 5_000
@@ -18,22 +17,13 @@ const TELL_AGAIN_MS = 60_000
 const MEMORY_BYTES = 16 * 2 ** 20
 
 /**
- * The near side of the storage thread. One message is under way at a time, and what it carries stays in the queue until the
- * thread says that it is on disk; so a thread that dies, or a disk that is full, loses no event.
+ * The near side of the storage thread. One load is under way at a time and stays in the queue until the thread says that it is on
+ * disk; so a thread that dies, or a disk that is full, loses no event.
  */
 export async function createStore(options: StoreOptions, path: string | null, startThread: StartThread): Promise<Store> {
   const { clock } = options
-  const counters: Omit<StoreCounters, 'queued'> = {
-    droppedSamples: 0,
-    droppedEvents: 0,
-    failedWrites: 0,
-    restarts: 0,
-    unreadableEntries: 0,
-  }
-  const events: QueuedEvent[] = []
-  const samples: QueuedSample[] = []
-  /** How many of each queue's first entries the thread has been sent; null when nothing is under way. */
-  let underWay: { events: number; samples: number } | null = null
+  const queue = createQueue()
+  const counters = { failedWrites: 0, restarts: 0, unreadableEntries: 0 }
   let thread: Thread | null = null
   let lastSeq = 0
   let restartMs = RESTART_MS.first
@@ -103,13 +93,7 @@ export async function createStore(options: StoreOptions, path: string | null, st
 
   /** The thread died under a message. Its last word is the database: what that holds is done. */
   function settleAfterRestart(seq: number): void {
-    if (underWay) {
-      const written = fresh ? 0 : Math.max(0, Math.min(seq - lastSeq, underWay.events))
-      events.splice(0, written)
-      samples.splice(0, underWay.samples)
-      counters.droppedSamples += underWay.samples
-      underWay = null
-    }
+    queue.lost(fresh ? 0 : seq - lastSeq)
     lastSeq = seq
     fresh = false
   }
@@ -142,10 +126,9 @@ export async function createStore(options: StoreOptions, path: string | null, st
       else question?.reject(trouble(message.message))
       return
     }
-    const sent = underWay ?? { events: 0, samples: 0 }
-    underWay = null
     if (message.type === 'unwritten') {
       counters.failedWrites++
+      queue.unwritten()
       tell(`nothing can be written: ${message.message}`)
       notBeforeMs = clock.monoMs() + RETRY_MS
       for (const flush of flushes.splice(0)) flush.reject(trouble(message.message))
@@ -154,44 +137,22 @@ export async function createStore(options: StoreOptions, path: string | null, st
     notBeforeMs = 0
     restartMs = RESTART_MS.first
     lastSeq = message.lastSeq
-    counters.droppedSamples += message.refusedSamples
-    events.splice(0, sent.events)
-    samples.splice(0, sent.samples)
+    queue.written(message.refusedSamples)
     send()
   }
 
   /** Sends all events, and the samples when it is their time or somebody waits for them. */
   function send(): void {
-    if (!thread || underWay) return
-    const count = samplesDue || flushes.length > 0 ? Math.min(samples.length, BATCH_SAMPLES) : 0
-    if (count === samples.length) samplesDue = false
-    if (events.length + count === 0) {
-      if (samples.length === 0) for (const flush of flushes.splice(0)) flush.resolve()
-      return
-    }
-    underWay = { events: events.length, samples: count }
-    thread.send({ type: 'write', nowMs: clock.wallMs(), events: events.slice(), samples: samples.slice(0, count) })
+    if (!thread) return
+    const load = queue.take(samplesDue || flushes.length > 0)
+    if (load) thread.send({ type: 'write', nowMs: clock.wallMs(), ...load })
+    else if (queue.size() === 0) for (const flush of flushes.splice(0)) flush.resolve()
+    if (load?.samples.length) samplesDue = false
   }
 
   /** Sends, unless a disk that refused is still given its time. */
   function sendUnlessResting(): void {
     if (clock.monoMs() >= notBeforeMs) send()
-  }
-
-  /** Makes room for one more. Samples give way, the oldest that is not under way first; events only when nothing else is left. */
-  function hasRoomFor(what: 'event' | 'sample'): boolean {
-    if (closing) return false
-    if (events.length + samples.length < LIMITS.storeQueue) return true
-    const held = underWay?.samples ?? 0
-    if (samples.length > held) {
-      samples.splice(held, 1)
-      counters.droppedSamples++
-      return true
-    }
-    if (what === 'sample') counters.droppedSamples++
-    else if (events.length < LIMITS.storeQueue) return true
-    else if (counters.droppedEvents++ === 0) tell(`${events.length} events wait for a disk that takes none; new ones are lost`)
-    return false
   }
 
   function failAll(error: MidwatchError): void {
@@ -252,7 +213,7 @@ export async function createStore(options: StoreOptions, path: string | null, st
     closing = true
     stopSending()
     cancelRestart()
-    if (!thread && events.length + samples.length === 0) return
+    if (!thread && queue.size() === 0) return
     const written = flush().then(() => ask({ type: 'close' }))
     const { promise: late, resolve: giveUp } = Promise.withResolvers<void>()
     const cancel = clock.after(CLOSE_MS, giveUp)
@@ -269,15 +230,16 @@ export async function createStore(options: StoreOptions, path: string | null, st
 
   return {
     append(event) {
-      if (!hasRoomFor('event')) return
-      events.push({ atMs: clock.wallMs(), json: canonicalJson(event) })
+      if (closing) return
+      if (!queue.addEvent({ atMs: clock.wallMs(), json: canonicalJson(event) }))
+        tell('the disk takes nothing and no more events can wait: they are lost')
       sendUnlessResting()
     },
     record({ link, atMs, ok, rttMs }) {
-      if (hasRoomFor('sample')) samples.push({ link, told: false, atMs, sent: 1, lost: ok ? 0 : 1, rttMs })
+      if (!closing) queue.addSample({ link, told: false, atMs, sent: 1, lost: ok ? 0 : 1, rttMs })
     },
     recordSketch({ link, atMs, sent, lost, rttMsP50 }) {
-      if (hasRoomFor('sample')) samples.push({ link, told: true, atMs, sent, lost, rttMs: rttMsP50 })
+      if (!closing) queue.addSample({ link, told: true, atMs, sent, lost, rttMs: rttMsP50 })
     },
     history: (link, fromMs, toMs, stepMs) => ask({ type: 'history', link, fromMs, toMs, stepMs }),
     async journal({ limit, before }) {
@@ -290,7 +252,7 @@ export async function createStore(options: StoreOptions, path: string | null, st
     },
     verify,
     size: async () => (place === null ? ask({ type: 'size' }) : { bytes: await sizeOnDisk(place) }),
-    counters: () => ({ queued: events.length + samples.length, ...counters }),
+    counters: () => ({ ...queue.counts(), ...counters }),
     flush,
     close,
   }
