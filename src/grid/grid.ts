@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import { isIP } from 'node:net'
 import { HostPort, LIMITS, splitHostPort, type Degraded, type Identity } from '../contract/index.ts'
-import { formatAddress, pick, type Address, type ByteStream } from '../platform/index.ts'
+import { formatAddress, isIpLiteral, pick, type Address, type ByteStream } from '../platform/index.ts'
 import { answerExchange, callExchange, compare } from './exchange.ts'
 import { identityBytes } from './keys.ts'
 import { Members, type MemberView } from './members.ts'
@@ -277,7 +276,7 @@ export class Grid {
     const address = row.address === null ? null : HostPort.safeParse(row.address).data
     const { host, port } = address ? splitHostPort(address) : { host: '', port: 0 }
     // Only literals: a name would make every datagram wait for a resolver.
-    if (isIP(host) !== 0 && port > 0) this.#addresses.set(row.identity, { host, port })
+    if (isIpLiteral(host) && port > 0) this.#addresses.set(row.identity, { host, port })
     else this.#addresses.delete(row.identity)
   }
 

@@ -1,5 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 
+/** 4, 6, or 0 for what is no address. For rooms that read addresses and open no connection. */
+export { isIP }
+
 const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
 LOOPBACK.addAddress('::1', 'ipv6')

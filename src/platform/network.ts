@@ -118,6 +118,10 @@ export function plainHost(host: string): string {
   return host.startsWith('::ffff:') && isIP(host.slice(7)) === 4 ? host.slice(7) : host
 }
 
+export function isIpLiteral(host: string): boolean {
+  return isIP(host) !== 0
+}
+
 export function formatAddress(address: Address): string {
   return isIPv6(address.host) ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
 }

@@ -76,10 +76,11 @@ export const systemOutbound: Outbound = {
       followPhases(socket, request.host, 'handshake', request.onPhase)
       socket.once('secureConnect', () => {
         const x509 = socket.getPeerX509Certificate()
-        const error: unknown = socket.authorizationError
+        // Its type says Error; it is OpenSSL's code.
+        const error = socket.authorizationError as unknown as string | null
         resolve({
           certificate: x509 ? certificateOf(x509) : null,
-          chainError: error ? String(error) : null,
+          chainError: error || null,
           nameFits: x509 ? fits(x509, request.serverName) : false,
         })
       })

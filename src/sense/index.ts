@@ -1,2 +1,3 @@
 export { targetAddress } from './address.ts'
 export { createProber, type Prober, type ProberCounters, type ProberOptions } from './prober.ts'
+export { createNodeProber, type NodeProber, type NodeSample } from './probes/udp/index.ts'

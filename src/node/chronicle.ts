@@ -1,0 +1,69 @@
+import type { GraphLink, Identity, JournalEvent, Timeline, TimelineEntry } from '../contract/index.ts'
+import type { LinkClaim } from '../grid/index.ts'
+import type { Clock } from '../platform/index.ts'
+import type { Store } from '../store/index.ts'
+import { timelineText } from '../tell/index.ts'
+
+/** Entries are read back from the store so soon after they were written, a few together. */
+const TELL_MS = 60
+const TELL_MAX = 200
+
+/** Writes what happens into the journal, and tells who listens once it has its place there. */
+export class Chronicle {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #listeners = new Set<(entry: TimelineEntry) => void>()
+  #pending: (() => void) | null = null
+  #toldSeq: number | null = null
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  append(event: JournalEvent): void {
+    this.#store.append(event)
+    if (this.#listeners.size > 0) this.#pending ??= this.#clock.after(TELL_MS, () => void this.#tell())
+  }
+
+  /** Writes the turns between two versions of a node's row. */
+  appendTurns(before: readonly LinkClaim[], after: readonly LinkClaim[], fromNode: string, nameOf: (link: LinkClaim) => string): void {
+    const known = new Map(before.map((link) => [`${link.toType}:${link.to}`, link]))
+    for (const link of after) {
+      const old = known.get(`${link.toType}:${link.to}`)
+      const from: GraphLink['state'] = old?.state ?? 'unknown'
+      if (from === link.state && (old?.dead ?? null) === link.dead) continue
+      const { toType, kind, dead, detail } = link
+      this.append({ type: 'link.changed', fromNode, toName: nameOf(link), toType, kind, from, to: link.state, dead, detail })
+    }
+  }
+
+  async timeline(query: { limit: number; before?: number }): Promise<Timeline> {
+    const entries = await this.#store.journal(query)
+    return { entries: entries.map((entry) => ({ seq: entry.seq, at: entry.at, ...timelineText(entry), event: entry.event })) }
+  }
+
+  listen(listener: (entry: TimelineEntry) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  stop(): void {
+    this.#pending?.()
+  }
+
+  async #tell(): Promise<void> {
+    this.#pending = null
+    const { entries } = await this.timeline({ limit: TELL_MAX })
+    const fresh = entries.filter((entry) => entry.seq > (this.#toldSeq ?? entry.seq - 1)).reverse()
+    // The first time there is no telling what the listeners have seen: only the newest entry is surely new.
+    const news = this.#toldSeq === null ? fresh.slice(-1) : fresh
+    this.#toldSeq = entries[0]?.seq ?? this.#toldSeq
+    for (const entry of news) for (const listener of this.#listeners) listener(entry)
+  }
+}
+
+/** Who a claim is about, as people call it. */
+export function nameOf(link: LinkClaim, labelOf: (identity: Identity) => string): string {
+  return link.toType === 'node' ? labelOf(link.to as Identity) : link.to
+}

@@ -1,0 +1,176 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { mkdir, open, rm, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { HostPort, LIMITS, MidwatchError } from '../contract/index.ts'
+import { readFileBounded, systemClock, writeFileAtomic, type Randomness } from '../platform/index.ts'
+
+/** The small files of a data folder. The journal and the samples are store's. */
+const FILES = {
+  lock: 'node.lock',
+  /** Seed of the identity, 64 hex digits. */
+  identity: 'identity-key',
+  gridKey: 'grid-key',
+  /** The highest incarnation that was ever used. */
+  incarnation: 'incarnation',
+  /** Addresses of nodes that were known, to start from. */
+  peers: 'peers.json',
+  token: 'token',
+  /** Where the running node answers, for the command line. */
+  node: 'node.json',
+} as const
+
+const Lock = z.object({ pid: z.number().int(), started: z.string().nullable() })
+const SMALL = 65_536
+
+/** What a node remembers from one start to the next. The ephemeral one forgets it all. */
+export type Memory = {
+  /** The folder, or null without a disk. */
+  readonly dir: string | null
+  identitySeed(): Promise<Uint8Array>
+  gridKey(): Promise<Uint8Array | null>
+  setGridKey(key: Uint8Array | null): Promise<void>
+  lastIncarnation(): Promise<number>
+  setIncarnation(incarnation: number): Promise<void>
+  peers(): Promise<string[]>
+  setPeers(peers: readonly string[]): Promise<void>
+  /** The API's bearer token. */
+  token(): Promise<string>
+  setRunning(running: { url: string; id: string; startedAt: string }): Promise<void>
+  close(): Promise<void>
+}
+
+/** Takes a data folder for this process alone. Errors: MW_DATA_DIR, MW_DATA_BUSY. */
+export async function openDataDir(dir: string, random: Randomness): Promise<Memory> {
+  const at = (name: keyof typeof FILES): string => join(dir, FILES[name])
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await takeLock(at('lock'))
+  } catch (error) {
+    if (error instanceof MidwatchError) throw error
+    throw new MidwatchError('MW_DATA_DIR', `${dir}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+
+  async function readText(name: keyof typeof FILES): Promise<string | null> {
+    return (await readFileBounded(at(name), SMALL))?.toString('utf8').trim() ?? null
+  }
+  async function readKey(name: 'identity' | 'gridKey'): Promise<Uint8Array | null> {
+    const text = await readText(name)
+    if (text === null) return null
+    if (!/^[0-9a-f]{64}$/i.test(text)) throw new MidwatchError('MW_DATA_DIR', `${at(name)} does not hold 64 hex digits; restore it, or remove it to make a new one`)
+    return new Uint8Array(Buffer.from(text, 'hex'))
+  }
+  const write = (name: keyof typeof FILES, text: string): Promise<void> => writeFileAtomic(at(name), `${text}\n`)
+
+  return {
+    dir,
+    async identitySeed() {
+      const known = await readKey('identity')
+      if (known) return known
+      const seed = random.bytes(32)
+      await write('identity', hex(seed))
+      return seed
+    },
+    gridKey: () => readKey('gridKey'),
+    setGridKey: (key) => (key ? write('gridKey', hex(key)) : rm(at('gridKey'), { force: true })),
+    async lastIncarnation() {
+      const text = await readText('incarnation')
+      return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : 0
+    },
+    setIncarnation: (incarnation) => write('incarnation', String(incarnation)),
+    async peers() {
+      const text = await readText('peers')
+      try {
+        return z.array(HostPort).max(LIMITS.nodes).parse(JSON.parse(text ?? '[]'))
+      } catch {
+        // It only saves looking for them; `join` and invitations still work.
+        return []
+      }
+    },
+    setPeers: (peers) => write('peers', JSON.stringify(peers)),
+    async token() {
+      const known = await readText('token')
+      if (known && known.length >= 32) return known
+      const token = hex(random.bytes(24))
+      await write('token', token)
+      return token
+    },
+    setRunning: (running) => write('node', JSON.stringify({ ...running, pid: process.pid })),
+    async close() {
+      await rm(at('node'), { force: true })
+      rmSync(at('lock'), { force: true })
+    },
+  }
+}
+
+/** Remembers nothing: a new identity, and an incarnation that grows with the clock. */
+export function withoutDisk(random: Randomness, token: string | null): Memory {
+  const nothing = async (): Promise<void> => {}
+  const seed = random.bytes(32)
+  const ownToken = token ?? hex(random.bytes(24))
+  return {
+    dir: null,
+    identitySeed: async () => seed,
+    gridKey: async () => null,
+    setGridKey: nothing,
+    lastIncarnation: async () => Math.floor(systemClock.wallMs() / 1_000),
+    setIncarnation: nothing,
+    peers: async () => [],
+    setPeers: nothing,
+    token: async () => ownToken,
+    setRunning: nothing,
+    close: nothing,
+  }
+}
+
+/** One node per folder. A lock whose process is gone (kill -9, a reboot) is taken over. */
+async function takeLock(path: string): Promise<void> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      const file = await open(path, 'wx', 0o600)
+      await file.writeFile(JSON.stringify({ pid: process.pid, started: startOf(process.pid) }))
+      await file.close()
+      return
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
+    const text = (await readFileBounded(path, SMALL))?.toString('utf8') ?? ''
+    const lock = Lock.safeParse(safeJson(text)).data
+    if (lock && lock.pid !== process.pid && lock.started === startOf(lock.pid) && isAlive(lock.pid)) {
+      throw new MidwatchError('MW_DATA_BUSY', `the node with process id ${lock.pid} uses it (${path})`)
+    }
+    await unlink(path).catch(() => {})
+  }
+  throw new MidwatchError('MW_DATA_BUSY', `another node takes ${path} at this moment`)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/** When a process started, in the kernel's ticks: a process id alone may have come round again. Null where the system does not say. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  } catch {
+    return null
+  }
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
