@@ -1,0 +1,3 @@
+export type { DemoNode, FailingService } from './faults.ts'
+export { createRelay, type Relay, type RelayCounters, type RelayOptions } from './relay.ts'
+export { createDemoService, type DemoService } from './service.ts'
