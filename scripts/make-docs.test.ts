@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ERRORS } from '../src/contract/index.ts'
-import { FIELDS } from '../src/node/settings-fields.ts'
+import { FIELDS } from '../src/node/settings/index.ts'
 import { PAGES, readPage, renderPage } from './make-docs.ts'
 
 describe('pages made from code', () => {

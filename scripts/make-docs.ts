@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { durationText } from '../src/cli/command.ts'
 import { buildProgram, COMMANDS } from '../src/cli/program.ts'
 import { ERRORS, TargetSettings } from '../src/contract/index.ts'
-import { FIELDS, fieldsOfTarget, type Described } from '../src/node/settings-fields.ts'
+import { FIELDS, fieldsOfTarget, type Described } from '../src/node/settings/index.ts'
 
 const docs = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs')
 

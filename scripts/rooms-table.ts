@@ -57,7 +57,7 @@ const everywhere: IForbiddenRuleType[] = [
   {
     name: 'door',
     from: { path: '^src/([^/]+)/', pathNot: TESTS },
-    to: { path: '^src/', pathNot: ['^src/$1/', '^src/contract/', '^src/[^/]+/index\\.ts$'] },
+    to: { path: '^src/', pathNot: ['^src/$1/', '^src/contract/', '^src/([^/]+|judge/[^/]+|node/settings)/index\\.ts$'] },
   },
   {
     name: 'console-rooms',

@@ -1,8 +1,8 @@
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import { ApiError, MidwatchError, SECRET_ENV } from '../contract/index.ts'
-import { NodeFile, nodeFilePath, tokenPath } from '../node/node-file.ts'
-import { configCandidates, defaultDataDir } from '../node/places.ts'
+import { findDataDir, NodeFile, nodeFilePath, tokenPath } from '../node/settings/index.ts'
 import type { Call } from './command.ts'
 
 /** A full mesh of 500 nodes is some 60 MB of links. */
@@ -66,19 +66,7 @@ async function locate(call: Call): Promise<Place> {
 }
 
 /** The data folder that --data, MIDWATCH_DATA, a configuration file or the default names. */
-export async function dataDirOf(call: Call): Promise<string> {
-  const { resolve } = await import('node:path')
-  const { machine, options } = call
-  if (typeof options['data'] === 'string') return resolve(machine.cwd, options['data'])
-  const usual = resolve(machine.cwd, defaultDataDir(machine))
-  if (machine.env['MIDWATCH_DATA']) return usual
-  // The YAML reader is only loaded where there is something to read.
-  const named = options['config'] ?? machine.env['MIDWATCH_CONFIG']
-  const { existsSync } = await import('node:fs')
-  if (!named && !configCandidates(machine.cwd, usual).some((path) => existsSync(path))) return usual
-  const { findDataDir } = await import('../node/settings.ts')
-  return findDataDir({ ...machine, flags: options })
-}
+export const dataDirOf = (call: Call): Promise<string> => findDataDir({ ...call.machine, flags: call.options })
 
 /** The token of a data folder; null when it has none. */
 export function readToken(call: Call, dataDir: string): string | null {
@@ -102,23 +90,8 @@ function rootHint(call: Call, dataDir: string): string {
     : ' A node of root keeps its data in /var/lib/midwatch: ask that one as root.'
 }
 
-/** node:http and not fetch: it starts faster, and it can accept the own certificate of a node on this host. */
 async function request(place: Place, method: 'GET' | 'POST', path: string): Promise<unknown> {
-  const url = new URL(place.url + path)
-  const secure = url.protocol === 'https:'
-  const { request: send } = secure ? await import('node:https') : await import('node:http')
-  const headers: Record<string, string> = { accept: 'application/json' }
-  if (place.token) headers['authorization'] = `Bearer ${place.token}`
-  if (method === 'POST') headers['content-length'] = '0'
-  // Found by its data folder and on loopback: no name that a certificate could be for.
-  const rejectUnauthorized = !(secure && place.what !== '' && /^(127\.|localhost$|\[::1\]$)/.test(url.hostname))
-  const { status, body } = await new Promise<{ status: number; body: string }>((done, fail) => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const outgoing = send(url, { method, headers, signal, ...(secure ? { rejectUnauthorized } : {}) }, (incoming) => {
-      readBody(incoming).then((text) => done({ status: incoming.statusCode ?? 0, body: text }), fail)
-    })
-    outgoing.on('error', fail).end()
-  }).catch((error: unknown) => {
+  const { status, body } = await exchange(place, method, path).catch((error: unknown) => {
     if (error instanceof MidwatchError) throw error
     throw new MidwatchError('MW_NO_NODE', `Nothing answers at ${place.url}${place.what}: ${reasonOf(error)}.`, { cause: error })
   })
@@ -128,6 +101,28 @@ async function request(place: Place, method: 'GET' | 'POST', path: string): Prom
   if (refusal.success) throw new MidwatchError(refusal.data.error.code, refusal.data.error.message)
   if (status === 401) throw new MidwatchError('MW_TOKEN', `${place.url} does not take the token.`)
   throw new MidwatchError('MW_NO_NODE', `What answers at ${place.url} is not a Midwatch node: status ${status} for ${path}.`)
+}
+
+/** node:http and not fetch: it starts faster, and it can accept the own certificate of a node on this host. */
+async function exchange(place: Place, method: 'GET' | 'POST', path: string): Promise<{ status: number; body: string }> {
+  const url = new URL(place.url + path)
+  const { request: send } = url.protocol === 'https:' ? await import('node:https') : await import('node:http')
+  const headers: Record<string, string> = { accept: 'application/json' }
+  if (place.token) headers['authorization'] = `Bearer ${place.token}`
+  if (method === 'POST') headers['content-length'] = '0'
+  // Found by its data folder and on loopback: there is no name that a certificate could be for.
+  const rejectUnauthorized = place.what === '' || !/^(127\.|localhost$|\[::1\]$)/.test(url.hostname)
+  const outgoing = send(url, {
+    method,
+    headers,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+    ...(url.protocol === 'https:' ? { rejectUnauthorized } : {}),
+  })
+  const response = once(outgoing, 'response') as Promise<[IncomingMessage]>
+  // Once the response has begun, its own error says the same.
+  outgoing.on('error', () => {}).end()
+  const [incoming] = await response
+  return { status: incoming.statusCode ?? 0, body: await readBody(incoming) }
 }
 
 async function readBody(incoming: IncomingMessage): Promise<string> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Output } from './output.ts'
-import type { Surroundings } from '../node/places.ts'
+import { FIELDS, type Surroundings } from '../node/settings/index.ts'
 
 /** 0 well, 1 not well or failed, 2 used or configured wrongly. */
 export type ExitCode = 0 | 1 | 2
@@ -50,7 +50,6 @@ export const findOptions: readonly OptionSpec[] = [
 
 /** The flags of every setting, from its schema. */
 export async function settingOptions(): Promise<OptionSpec[]> {
-  const { FIELDS } = await import('../node/settings-fields.ts')
   const options = FIELDS.flatMap(({ flag, kind, takes, about, fallback }): OptionSpec[] => {
     if (flag === null) return []
     const value = kind === 'switch' ? '' : ` <${kind === 'list' ? 'list' : takes.startsWith('`') ? 'value' : takes.replace('whole ', '')}>`

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { asMidwatchError, splitHostPort, type Check, type Settings } from '../contract/index.ts'
+import { loadSettings } from '../node/settings/index.ts'
 import { dataDirOf } from './client.ts'
 import type { Call } from './command.ts'
 
@@ -29,9 +30,8 @@ export async function localChecks(call: Call, runs: boolean): Promise<Check[]> {
 }
 
 async function loadedSettings(call: Call): Promise<Settings | Error> {
-  const { loadSettings } = await import('../node/settings.ts')
   try {
-    return loadSettings({ ...call.machine, flags: { data: call.options['data'] } }).settings
+    return (await loadSettings({ ...call.machine, flags: { data: call.options['data'] } })).settings
   } catch (error) {
     return asMidwatchError(error)
   }

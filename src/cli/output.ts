@@ -1,4 +1,4 @@
-import { MidwatchError } from '../contract/index.ts'
+import type { MidwatchError } from '../contract/index.ts'
 
 export type Tone = 'good' | 'warn' | 'bad' | 'dim' | 'strong'
 

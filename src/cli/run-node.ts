@@ -1,12 +1,12 @@
 import type { RunningNode } from '../node/index.ts'
+import { loadSettings } from '../node/settings/index.ts'
 import type { Call, ExitCode } from './command.ts'
 import { untilSignal, writesToLog } from './foreground.ts'
 import { version } from './version.ts'
 
 /** Starts a node with the flags of the call, tells where it is, and runs it until it is told to stop. */
 export async function runNode(call: Call, invitation?: string): Promise<ExitCode> {
-  const { loadSettings } = await import('../node/settings.ts')
-  const { settings, gridKeyHex } = loadSettings({ ...call.machine, flags: call.options })
+  const { settings, gridKeyHex } = await loadSettings({ ...call.machine, flags: call.options })
   return untilSignal(async () => {
     const { startNode } = await import('../node/index.ts')
     const log = process.stderr.isTTY ? 'pretty' : 'json'

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
-import type { Surroundings } from '../node/places.ts'
+import type { Surroundings } from '../node/settings/index.ts'
 
 /** This process's own machine. */
 export function surroundings(): Surroundings {

@@ -19,7 +19,7 @@ import {
 import { createNodeProber, createProber, targetAddress } from '../sense/index.ts'
 import { createServe, type NodeEvent, type NodePort } from '../serve/index.ts'
 import { openStore } from '../store/index.ts'
-import { rundown } from '../tell/index.ts'
+import { rundown, statusText } from '../tell/index.ts'
 import { advertise, localUrl, resolveAll } from './addresses.ts'
 import { Chronicle, nameOf } from './chronicle.ts'
 import { openDataDir, withoutDisk, type Memory } from './data-dir.ts'
@@ -319,6 +319,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       tls: await readTls(settings),
       metricsOpen: settings.metrics,
       program: PROGRAM_VERSION,
+      statusText,
       unexpected: (error) => log.error({ error: asMidwatchError(error).message }, 'the API met something unexpected'),
     })
     closers.push(() => serve.close())

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { Settings, TargetSettings } from '../contract/index.ts'
+import { Settings, TargetSettings } from '../../contract/index.ts'
 
 /** One thing that can be set, as people write it and as the schema has it. */
 export type Described = {

@@ -1,5 +1,5 @@
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
-import { MidwatchError } from '../contract/index.ts'
+import { MidwatchError } from '../../contract/index.ts'
 
 /** A value read from text, with where each part of it stands. */
 export type PlacedValue = {

@@ -1,12 +1,10 @@
 import { dirname, join, resolve } from 'node:path'
-import { LIMITS, MidwatchError, SECRET_ENV, type Settings } from '../contract/index.ts'
+import { LIMITS, MidwatchError, SECRET_ENV, type Settings } from '../../contract/index.ts'
 import { configCandidates, defaultDataDir, type Surroundings } from './places.ts'
-import { readDocument, type PlacedValue } from './settings-document.ts'
-import { CONFIG_ENV, FIELDS, TARGET_DURATIONS, TARGET_KEYS, TARGET_PATHS, writtenName, type Field } from './settings-fields.ts'
-import { hintOf, pathText, shown, unknownKey, valueAt, type Issue } from './settings-problems.ts'
+import type { PlacedValue } from './document.ts'
+import { CONFIG_ENV, FIELDS, TARGET_DURATIONS, TARGET_KEYS, TARGET_PATHS, writtenName, type Field } from './fields.ts'
+import { hintOf, pathText, shown, unknownKey, valueAt, type Issue } from './problems.ts'
 import { suggest } from './suggest.ts'
-
-export { configCandidates, defaultDataDir, type Surroundings } from './places.ts'
 
 /** What `loadSettings` found. The grid key is apart, so that settings can be shown and logged whole. */
 export type Loaded = {
@@ -35,15 +33,15 @@ type ConfigFile = { readonly path: string; readonly content: PlacedValue; readon
 const OTHER_ENV: readonly string[] = [CONFIG_ENV, ...Object.values(SECRET_ENV), 'MIDWATCH_INVITATION', 'MIDWATCH_URL']
 
 /** Flags over MIDWATCH_* environment over midwatch.yaml over defaults. Throws MW_CONFIG with a line for each problem, or MW_CONFIG_FILE. */
-export function loadSettings(request: Surroundings & { readonly flags: Flags }): Loaded {
+export async function loadSettings(request: Surroundings & { readonly flags: Flags }): Promise<Loaded> {
   const problems: string[] = []
-  const file = readConfigFile(request, request.flags)
+  const file = await readConfigFile(request, request.flags)
   checkNames(request, file, problems)
 
   const settings: Record<string, unknown> = {}
   const givenOf = new Map<string, Given>()
   for (const field of FIELDS) {
-    const given = find(field, request, file)
+    const given = await find(field, request, file)
     if (given) givenOf.set(field.name, given)
     const input = given ? toInput(field, given, request.home) : fallback(field, request)
     const parsed = field.schema.safeParse(input)
@@ -61,14 +59,14 @@ export function loadSettings(request: Surroundings & { readonly flags: Flags }):
 }
 
 /** The data folder that a node started here would use: what commands need to find it, without judging the other settings. */
-export function findDataDir(request: Surroundings & { readonly flags: Flags }): string {
+export async function findDataDir(request: Surroundings & { readonly flags: Flags }): Promise<string> {
   const field = FIELDS.find((one) => one.name === 'data') as Field
-  const given = find(field, request, readConfigFile(request, request.flags))
-  const input = given ? toInput(field, given, request.home) : defaultDataDir(request)
-  return typeof input === 'string' && input !== '' ? input : defaultDataDir(request)
+  const given = (await find(field, request, null)) ?? (await find(field, request, await readConfigFile(request, request.flags)))
+  const input = given ? toInput(field, given, request.home) : undefined
+  return typeof input === 'string' && input !== '' ? input : resolvePath(defaultDataDir(request), request.cwd, request.home)
 }
 
-function readConfigFile(request: Surroundings, flags: Flags): ConfigFile | null {
+async function readConfigFile(request: Surroundings, flags: Flags): Promise<ConfigFile | null> {
   const { cwd, env, home } = request
   const named = (flags['config'] as string | undefined) ?? (env[CONFIG_ENV] || undefined)
   const dataDir = typeof flags['data'] === 'string' ? flags['data'] : defaultDataDir(request)
@@ -76,7 +74,7 @@ function readConfigFile(request: Surroundings, flags: Flags): ConfigFile | null 
   for (const path of candidates) {
     const text = readBounded(request, path, LIMITS.configBytes, 'MW_CONFIG_FILE')
     if (text === null) continue
-    const content = readDocument(text, path)
+    const content = await readYaml(text, path)
     const keys: unknown = content.value ?? {}
     if (typeof keys !== 'object' || Array.isArray(keys))
       throw new MidwatchError('MW_CONFIG_FILE', `${content.at([])}: write settings as "name: value" lines`)
@@ -84,6 +82,12 @@ function readConfigFile(request: Surroundings, flags: Flags): ConfigFile | null 
   }
   if (named !== undefined) throw new MidwatchError('MW_CONFIG_FILE', `${candidates[0]}: there is no such file`)
   return null
+}
+
+/** The YAML reader takes longer to load than most commands to run, so only what has something to read loads it. */
+async function readYaml(text: string, label: string): Promise<PlacedValue> {
+  const { readDocument } = await import('./document.ts')
+  return readDocument(text, label)
 }
 
 /** Names that nobody reads are mistakes, and a silent mistake costs an evening. */
@@ -106,11 +110,11 @@ function checkNames({ env }: Surroundings, file: ConfigFile | null, problems: st
 /** Variables that Kubernetes sets in every pod when a service is called midwatch (or midwatch-x), and those of our own tests and benches. */
 function isForeign(name: string, value: string): boolean {
   if (/_SERVICE_(HOST|PORT)(_\w+)?$/.test(name) || /_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(name)) return true
-  if (/_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value)) return true
+  if (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value)) return true
   return /^MIDWATCH_(TEST|BENCH)_/.test(name)
 }
 
-function find(field: Field, request: Surroundings & { readonly flags: Flags }, file: ConfigFile | null): Given | null {
+async function find(field: Field, request: Surroundings & { readonly flags: Flags }, file: ConfigFile | null): Promise<Given | null> {
   const { flags, env, cwd } = request
   const flag = flags[field.written]
   if (flag !== undefined) return { raw: flag, from: 'flag', base: cwd, where: () => `flag ${field.flag}` }
@@ -118,7 +122,7 @@ function find(field: Field, request: Surroundings & { readonly flags: Flags }, f
   // An empty variable counts as not set, as compose files and CI leave them.
   if (text) {
     if (field.kind !== 'targets') return { raw: text, from: 'environment', base: cwd, where: () => `environment ${field.env}` }
-    const content = readDocument(text, `environment ${field.env}`)
+    const content = await readYaml(text, `environment ${field.env}`)
     return { raw: content.value, from: 'environment', base: cwd, where: (path, key) => (key ? content.atKey(path) : content.at(path)) }
   }
   const raw = file?.keys[field.written]
