@@ -4,15 +4,14 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
-import { LIMITS, MidwatchError, type ApiError } from '../contract/index.ts'
+import { LIMITS, MidwatchError, type ApiError, type Rundown } from '../contract/index.ts'
 import { answerTo } from './answers.ts'
 import type { Assets } from './assets.ts'
 import type { Credentials } from './credentials.ts'
 import { isSecure, type Gate } from './gate.ts'
 import type { EventHub, EventStream } from './events.ts'
-import { METRICS_TYPE, exposition, graphMetrics } from './metrics.ts'
+import { METRICS_TYPE, exposition } from './metrics.ts'
 import { openapiDocument, type OpenapiDocument } from './openapi.ts'
-import { textPage } from './page.ts'
 import type { Metric, NodePort } from './ports.ts'
 import { NAMED, routes } from './routes.ts'
 
@@ -26,6 +25,7 @@ export type AppOptions = {
   assets: Assets
   metricsOpen: boolean
   ownMetrics: () => Metric[]
+  statusText: (rundown: Rundown) => string
   program: string
   unexpected: (error: unknown) => void
 }
@@ -73,8 +73,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
 
   app.openapi(routes.metrics, (c) => {
     if (!options.metricsOpen) gate.checkAccess(c.env.incoming)
-    const metrics = [...node.metrics(), ...graphMetrics(node.graph()), ...options.ownMetrics()]
-    return c.text(exposition(metrics), 200, { 'Content-Type': METRICS_TYPE })
+    return c.text(exposition([...node.metrics(), ...options.ownMetrics()]), 200, { 'Content-Type': METRICS_TYPE })
   })
   addConsole(app, options)
   return app
@@ -153,10 +152,12 @@ function addConsole(app: OpenAPIHono<Env>, options: AppOptions): void {
     const secure = isSecure(incoming) ? '; Secure' : ''
     const cookie = `${credentials.cookieName}=${credentials.makeCookie()}; Path=/; Max-Age=${credentials.cookieSeconds}; HttpOnly; SameSite=Strict${secure}`
     c.header('Set-Cookie', cookie)
-    // Followed from a page of another site (a chat, a ticket), a redirect would not carry a strict cookie. A page of our own does.
+    // Relative, since a proxy may have put the node below a path. Followed from a page of another site (a chat, a ticket), a redirect would not carry a strict cookie. A page of our own does.
     const site = incoming.headers['sec-fetch-site']
-    if (site === undefined || site === 'none' || site === 'same-origin') return c.redirect('/', 303)
-    return c.html('<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>Midwatch</title><a href="/">Open the console</a>\n')
+    if (site === undefined || site === 'none' || site === 'same-origin') return c.redirect('../', 303)
+    return c.html(
+      '<!doctype html><meta http-equiv="refresh" content="0;url=../"><title>Midwatch</title><a href="../">Open the console</a>\n',
+    )
   })
 
   app.get('/', async (c) => {
@@ -169,7 +170,8 @@ function addConsole(app: OpenAPIHono<Env>, options: AppOptions): void {
       return c.text('Midwatch. For the rundown: curl -H "Authorization: Bearer $(midwatch token)" this address\n', 401)
     }
     gate.checkAccess(c.env.incoming)
-    return c.text(textPage(node.rundown()))
+    // Names and details come from other hosts; none of them moves a terminal's cursor.
+    return c.text(options.statusText(node.rundown()).replace(/[^\P{Cc}\n]/gu, ''))
   })
 
   app.get('*', async (c) => (await asset(c, assets, c.req.path.slice(1))) ?? c.notFound())

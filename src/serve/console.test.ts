@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BEARER, ask, startServer, type TestServer } from '../../test/support/serve-fixture.ts'
+import { statusText } from '../tell/index.ts'
 
 const SCRIPT = `console.log(${JSON.stringify('midwatch '.repeat(50))})`
 
@@ -94,20 +95,17 @@ describe('the text page', () => {
   it('gives the rundown to curl, the worst first', async () => {
     const answer = await ask(server, '/', { headers: { ...BEARER, Accept: '*/*' } })
     expect(answer.headers['content-type']).toMatch(/^text\/plain/)
-    expect(answer.text).toBe(`midwatch a: not well
-c is down: nobody reaches it.
+    expect(answer.text).toBe(statusText(server.node.rundown()))
+    expect(answer.text).toMatch(/^c is down: nobody reaches it\.\n/)
+    expect(answer.text.indexOf('a > c  down')).toBeLessThan(answer.text.indexOf('b > c  one-way'))
+  })
 
-LINKS  3 of 5 without trouble
-  a > c  udp  down               for 12 min  100 % lost, no answer
-  b > c  udp  one-way (in dead)  for 45 s    50 % lost, 12.3 ms
-
-NODES  2 of 3 up
-  c  at dc2  down  for 12 min
-
-TARGETS  1 of 1 up
-
-graph 00000000000000000000000000000001, 2026-03-01T03:20:00.000Z
-`)
+  it('lets no name or detail of another host move the cursor', async () => {
+    const rundown = server.node.rundown()
+    server.node.rundown = () => ({ ...rundown, links: rundown.links.map((link) => ({ ...link, detail: 'red \u001b[31m\u0007\u009b2J' })) })
+    const answer = await ask(server, '/', { headers: BEARER })
+    expect(answer.text).toContain('red [31m2J')
+    expect(answer.text).toMatch(/^[\P{Cc}\n]*$/u)
   })
 
   it('gives one line of advice without a token', async () => {

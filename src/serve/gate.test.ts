@@ -86,7 +86,7 @@ describe('over loopback', () => {
     const path = new URL(server.serve.consoleLink(server.url)).pathname
     for (let i = 0; i < 2; i++) {
       const answer = await ask(server, path)
-      expect([answer.status, answer.headers.location]).toEqual([303, '/'])
+      expect([answer.status, answer.headers.location]).toEqual([303, '../'])
       expect(answer.headers['set-cookie']?.[0]).toMatch(
         /^midwatch-[\w-]{8}=\d+\.[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Strict$/,
       )

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { MidwatchError } from '../contract/index.ts'
-import { isLoopback, plainAddress } from '../platform/index.ts'
+import { isIP, isLoopback, plainAddress } from '../platform/index.ts'
 import type { Credentials } from './credentials.ts'
 
 /** How a request proved that it may read: null when it did not. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { MidwatchError } from '../contract/index.ts'
+import { MidwatchError, type Rundown } from '../contract/index.ts'
 import { createHttpServer, type Clock, type HttpBounds, type Randomness } from '../platform/index.ts'
 import { HSTS, SECURITY_HEADERS, answerTo } from './answers.ts'
 import { consoleLink, createApp } from './app.ts'
@@ -29,6 +29,8 @@ export type ServeOptions = {
   tls: { cert: string; key: string } | null
   /** Answer /metrics without a token. */
   metricsOpen: boolean
+  /** The rundown as plain text: what GET / answers to curl. */
+  statusText: (rundown: Rundown) => string
   /** Version of Midwatch. */
   program: string
   /** Told of what the API did not expect; the client is told nothing of it. */
@@ -61,6 +63,7 @@ export function createServe(options: ServeOptions): Serve {
     assets: createAssets(options.consoleDir),
     metricsOpen: options.metricsOpen,
     ownMetrics,
+    statusText: options.statusText,
     program: options.program,
   })
   const answered = new Map<number, number>()

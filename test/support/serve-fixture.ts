@@ -5,6 +5,7 @@ import type { Demo, Graph, GraphLink, GraphNode, Identity, SamplePoint, Timeline
 import { MidwatchError } from '../../src/contract/index.ts'
 import { systemClock, systemRandomness } from '../../src/platform/index.ts'
 import { createServe, type Metric, type NodeEvent, type NodePort, type Serve, type ServeOptions } from '../../src/serve/index.ts'
+import { statusText } from '../../src/tell/index.ts'
 
 // For tests only: a node that is all facts, and a real server on loopback around it.
 
@@ -189,6 +190,7 @@ export async function startServer(options: Partial<ServeOptions> & { listen?: st
     hosts: [],
     tls: null,
     metricsOpen: false,
+    statusText,
     program: '0.1.0',
     ...rest,
   })
