@@ -27,8 +27,10 @@ export const RHYTHM = {
   urgentAgainMs: 120,
   /** A full exchange with one peer. */
   exchangeMs: 60_000,
-  /** How often one node that is down, or a seed, is called, so that two halves find each other again. */
+  /** How often one node that is down is called, so that two halves find each other again. */
   reunionMs: 5_000,
+  /** How often the seeds are called while nobody is there. */
+  seedMs: 1_000,
   /** Versions are compared with one peer at most so often. */
   compareMs: 400,
   /** How long a go-between and the direct check have for an answer. */
@@ -87,6 +89,7 @@ export class Grid {
   #urgent: (() => void) | null = null
   #timers: (() => void)[] = []
   #running = false
+  #callingSeeds = false
 
   constructor(options: GridOptions) {
     this.#options = options
@@ -127,7 +130,8 @@ export class Grid {
     this.#repeat(RHYTHM.tickMs, () => this.#members.tick())
     this.#repeat(RHYTHM.roundMs, () => this.#round())
     this.#repeat(RHYTHM.pulseMs, () => this.#publishPulse())
-    this.#repeat(RHYTHM.reunionMs, () => void this.#reunion())
+    this.#repeat(RHYTHM.reunionMs, () => this.#reunion())
+    this.#repeat(RHYTHM.seedMs, () => void this.#callSeeds())
     this.#repeat(RHYTHM.exchangeMs, () => this.#exchangeWithOne())
   }
 
@@ -547,14 +551,20 @@ export class Grid {
     if (address) void this.meet(address)
   }
 
-  /** Calls a node that is down, or a seed while nobody is there. */
-  async #reunion(): Promise<void> {
+  /** Says to a node that is down what there is to know; if it lives it will answer. */
+  #reunion(): void {
     this.#forgetLeft()
-    if (this.#members.others('up', 'suspect').length === 0 || this.#members.isIsolated()) {
-      for (const seed of await this.#options.seeds()) if (this.#running && !this.#isSelf(seed)) await this.meet(seed)
-    }
     const [lost] = pick(this.#options.random, this.#members.others('down'), 1)
     if (lost) this.#talk(lost, [encodeMessage({ type: 'summary', hash: this.table.hash() })])
+  }
+
+  async #callSeeds(): Promise<void> {
+    const isAlone = this.#members.others('up', 'suspect').length === 0 || this.#members.isIsolated()
+    if (!isAlone || this.#callingSeeds) return
+    this.#callingSeeds = true
+    const seeds = (await this.#options.seeds()).filter((seed) => !this.#isSelf(seed))
+    await Promise.all(seeds.map((seed) => this.meet(seed)))
+    this.#callingSeeds = false
   }
 
   #isSelf(address: Address): boolean {

@@ -14,7 +14,7 @@ import {
   type Why,
 } from '../contract/index.ts'
 import { RHYTHM, type Grid } from '../grid/index.ts'
-import { mergeGraph, type NodeFacts, type RowLink } from '../judge/links/index.ts'
+import { mergeGraph, type NodeFacts, type RowLink } from '../judge/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
 import { whySentences } from '../tell/index.ts'
@@ -103,8 +103,8 @@ export class Views {
   }
 
   #figureOf(observer: Identity, isSelf: boolean, link: { toType: 'node' | 'target'; to: string }): Figure {
-    if (isSelf) return this.#options.ownLinks.verdict(link.toType, link.to) ?? { lossRatio: null, rttMsP50: null }
-    return this.#figures.get(observer)?.get(`${link.toType}:${link.to}`) ?? { lossRatio: null, rttMsP50: null }
+    const figure = isSelf ? this.#options.ownLinks.verdict(link.toType, link.to) : this.#figures.get(observer)?.get(`${link.toType}:${link.to}`)
+    return { lossRatio: figure?.lossRatio ?? null, rttMsP50: figure?.rttMsP50 ?? null }
   }
 
   nodes(): Nodes {

@@ -108,7 +108,8 @@ export function streamOf(socket: TcpSocket): ByteStream {
     write: (bytes) => void socket.write(bytes),
     end: () => void socket.end(),
     destroy: () => void socket.destroy(),
-    onData: (listener) => void socket.on('data', listener),
+    // The listener paused it when it looked at the first byte, and a paused socket stays so until told.
+    onData: (listener) => void socket.on('data', listener).resume(),
     onClose: (listener) => void socket.once('close', listener),
   }
 }
