@@ -1,5 +1,5 @@
 import type { Degraded, Identity, LinkState, ProbeKind } from '../contract/index.ts'
-import { createVerdict, NODE_POLICY, TARGET_POLICY, type LinkVerdict, type Verdict, type VerdictSample } from '../judge/links/index.ts'
+import { createVerdict, NODE_POLICY, TARGET_POLICY, type LinkVerdict, type Verdict, type VerdictSample } from '../judge/index.ts'
 import type { LinkClaim } from '../grid/index.ts'
 import type { Clock } from '../platform/index.ts'
 

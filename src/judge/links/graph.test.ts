@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GraphNode, Identity, type LinkState } from '../../contract/index.ts'
 import { type MergedGraph, mergeGraph, type NodeFacts, type RowLink } from './graph.ts'
-import { hashInput } from './hash.ts'
 
 const idOf = (n: number): Identity => Identity.parse(n.toString(16).padStart(4, '0').repeat(8))
 
@@ -132,33 +131,6 @@ test('targets of one name are one target, described by the lowest identity', () 
   const graph = merge(node(2, [target('http://b/')]), node(1, [target('http://a/')]))
   expect(graph.targets).toEqual([{ id: 'shop', kind: 'http', address: 'http://a/', site: 'web' }])
   expect(shown(graph)).toEqual({ 'n1>shop': 'up', 'n2>shop': 'up' })
-})
-
-describe('hash input', () => {
-  const rows = [node(1, [link(idOf(2)), link(idOf(3), 'one-way', { dead: 'out' })]), node(2)]
-
-  test('does not depend on the order of rows and links, nor on measurements, ages and times', () => {
-    const other = rows
-      .map((row) => ({
-        ...row,
-        rowAgeMs: 1e6,
-        links: row.links.map((l) => ({ ...l, rttMsP50: 99, lossRatio: 1, sinceMs: 5 })).toReversed(),
-      }))
-      .toReversed()
-    expect(hashInput(other)).toBe(hashInput(rows))
-  })
-
-  test('changes with version, incarnation, state and dead direction', () => {
-    const [first, second] = rows as [NodeFacts, NodeFacts]
-    const variants = [
-      [{ ...first, version: 2 }, second],
-      [{ ...first, incarnation: 2 }, second],
-      [{ ...first, links: [link(idOf(2), 'down'), first.links[1] as RowLink] }, second],
-      [{ ...first, links: [first.links[0] as RowLink, link(idOf(3), 'one-way', { dead: 'in' })] }, second],
-      [first],
-    ]
-    expect(new Set([rows, ...variants].map(hashInput)).size).toBe(variants.length + 1)
-  })
 })
 
 test('200 nodes in full mesh merge fast enough to do it once a second', () => {
