@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import { extname } from 'node:path'
-import { HISTORY_WINDOWS, TROUBLED } from '../../src/contract/index.ts'
+import { HISTORY_WINDOWS } from '../../src/contract/index.ts'
 import type {
   Demo,
   Graph,
@@ -10,11 +10,11 @@ import type {
   History,
   HistoryWindow,
   JournalEvent,
-  Rundown,
   SamplePoint,
   TimelineEntry,
   Why,
 } from '../../src/contract/index.ts'
+import { rundown } from '../../src/tell/index.ts'
 
 /** Stands in for a node where a test needs a grid that no machine could start, such as one of 500 nodes. Never for the tests that count. */
 export type FixtureApi = {
@@ -65,7 +65,7 @@ export async function startFixtureApi(graph: Graph): Promise<FixtureApi> {
         response.on('close', () => streams.delete(response))
         return emit([response], 'graph', api.graph)
       case '/api/status':
-        return send(response, rundown(api.graph))
+        return send(response, rundown({ ...api.graph, at: new Date().toISOString() }))
       case '/api/why':
         return send(response, why(api.graph, from, to))
       case '/api/history':
@@ -107,7 +107,7 @@ export async function startFixtureApi(graph: Graph): Promise<FixtureApi> {
       const links = api.graph.links.map((link) => {
         const wanted = change(link)
         if (!wanted) return link
-        const next = { ...link, ...wanted }
+        const next = { ...link, ...wanted, says: wanted.state ?? link.says }
         changed.push(next)
         return next
       })
@@ -163,34 +163,6 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let text = ''
   for await (const chunk of request) text += String(chunk)
   return text
-}
-
-function rundown(graph: Graph): Rundown {
-  const nodes = graph.nodes.filter((node) => node.state !== 'up' || node.degraded.length > 0)
-  const links = graph.links.filter((link) => TROUBLED.has(link.state))
-  const well = nodes.length === 0 && links.length === 0
-  const headline = well
-    ? `All is well: ${graph.nodes.length} nodes see each other.`
-    : nodes[0]
-      ? `${nodes[0].id} is ${nodes[0].state}.`
-      : `${links.length} links are in trouble; the worst is ${links[0]?.from} to ${links[0]?.to}, ${links[0]?.state}.`
-  return {
-    well,
-    headline,
-    at: graph.at,
-    self: graph.self,
-    hash: graph.hash,
-    nodes,
-    links,
-    counts: {
-      nodes: graph.nodes.length,
-      nodesUp: graph.nodes.filter((node) => node.state === 'up').length,
-      targets: graph.targets.length,
-      targetsUp: graph.targets.length,
-      links: graph.links.length,
-      linksTroubled: links.length,
-    },
-  }
 }
 
 function why(graph: Graph, from: string, to: string): Why {

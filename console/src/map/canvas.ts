@@ -9,7 +9,9 @@ export type Positions = ReadonlyMap<string, Point>
 export type Picked = { readonly selection: Selection } | { readonly sites: readonly [string, string] }
 type Handlers = { readonly onpick: (picked: Picked) => void; readonly onplaced: (positions: Positions) => void }
 
-const PADDING_PX = 36
+const PADDING_PX = 28
+/** More nodes than this are seen from so far away that everything has to be drawn larger. */
+const FAR_NODES = 120
 const MAX_FIT_ZOOM = 1.35
 
 /**
@@ -58,18 +60,19 @@ export class MapCanvas {
     const first = this.#drawn.size === 0
     const positions = place(spotsOf(model), this.#positions, this.#aspect())
     const wanted = new Set<string>()
+    const far = model.nodes.length > FAR_NODES
     cy.batch(() => {
-      for (const group of model.groups) this.#draw(wanted, { group: 'nodes', data: { id: groupKey(group), label: group } })
+      for (const group of model.groups) this.#draw(wanted, { group: 'nodes', data: { id: groupKey(group), label: group, far } })
       for (const node of model.nodes) {
         const { group, ...data } = node
         const position = positions.get(node.id) ?? { x: 0, y: 0 }
         this.#draw(wanted, {
           group: 'nodes',
-          data: { ...data, parent: groupKey(group), label: node.self ? `${node.label}\nthis node` : node.label },
+          data: { ...data, far, parent: groupKey(group), label: node.self ? `${node.label}\nthis node` : node.label },
           position: { ...position },
         })
       }
-      for (const edge of model.edges) this.#draw(wanted, { group: 'edges', data: { ...edge } })
+      for (const edge of model.edges) this.#draw(wanted, { group: 'edges', data: { ...edge, far } })
       // Edges go before the nodes that they hang on.
       for (const id of [...this.#drawn.keys()].reverse()) {
         if (wanted.has(id)) continue

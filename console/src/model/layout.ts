@@ -5,6 +5,10 @@ export type Spot = { readonly id: string; readonly group: string }
 const GAP_PX = 96
 /** Room between the outlines of two sites. */
 const SITE_GAP_PX = 90
+/** What a site's name takes above it, seen from afar. */
+const NAME_PX = 50
+/** How close members of a large site stand. */
+const ROW_GAP_PX = 68
 /** Up to this many, sites stand on a ring, so that no line between two crosses a third; beyond, a ring is mostly hole. */
 const RING_SITES = 8
 const RING_NODES = 10
@@ -38,8 +42,7 @@ export function place(spots: readonly Spot[], known: ReadonlyMap<string, Point>,
 export function arrange(spots: readonly Spot[], aspect: number): Map<string, Point> {
   const groups = [...Map.groupBy(spots, (spot) => spot.group)].sort(([a], [b]) => a.localeCompare(b))
   const shapes = groups.map(([, members]) => inside(members.map(({ id }) => id)))
-  const radii = shapes.map((shape) => Math.max(...shape.map(({ x, y }) => Math.hypot(x, y))) + GAP_PX / 2)
-  const centres = groups.length <= RING_SITES ? ring(radii, aspect) : rows(radii, aspect)
+  const centres = groups.length <= RING_SITES ? ring(shapes.map(radiusOf), aspect) : rows(shapes, aspect)
   const placed = new Map<string, Point>()
   groups.forEach(([, members], g) => {
     members.forEach(({ id }, m) => {
@@ -56,15 +59,15 @@ function inside(ids: readonly string[]): Point[] {
   const count = ids.length
   if (count === 1) return [{ x: 0, y: 0 }]
   if (count <= RING_NODES) {
-    const radius = Math.max(GAP_PX / 2, (count * GAP_PX) / (2 * Math.PI))
-    return ids.map((_, i) => onCircle(radius, radius, i / count + (count === 2 ? 0.25 : 0)))
+    const radius = Math.max(GAP_PX * 0.6, (count * GAP_PX * 1.1) / (2 * Math.PI))
+    return ids.map((_, i) => onCircle(radius, radius, i / count + (count === 2 ? 0.25 : count === 4 ? 0.125 : 0)))
   }
   const perRow = Math.ceil(Math.sqrt(count))
   const rowCount = Math.ceil(count / perRow)
   return ids.map((_, i) => {
     const row = Math.floor(i / perRow)
     const stagger = row % 2 === 0 ? 0.25 : -0.25
-    return { x: ((i % perRow) - (perRow - 1) / 2 + stagger) * GAP_PX * 0.7, y: (row - (rowCount - 1) / 2) * GAP_PX * 0.7 }
+    return { x: ((i % perRow) - (perRow - 1) / 2 + stagger) * ROW_GAP_PX, y: (row - (rowCount - 1) / 2) * ROW_GAP_PX }
   })
 }
 
@@ -72,22 +75,39 @@ function ring(radii: readonly number[], aspect: number): Point[] {
   if (radii.length === 1) return [{ x: 0, y: 0 }]
   const steps = radii.map((radius) => radius * 2 + SITE_GAP_PX)
   const around = steps.reduce((sum, step) => sum + step, 0)
-  const largest = Math.max(...radii)
-  const radius = Math.max(around / (2 * Math.PI), largest + SITE_GAP_PX)
   const stretch = Math.sqrt(Math.min(2, Math.max(0.5, aspect)))
-  // Two sites stand side by side on a wide page and above each other on a tall one; more begin at the top.
-  let at = radii.length === 2 && aspect >= 1 ? -0.25 : 0
-  return steps.map((step, i) => {
+  // An even number stands with flat top and bottom, which fills a page better; two stand along its longer side.
+  let at = radii.length % 2 === 1 || (radii.length === 2 && aspect < 1) ? 0 : -1 / (2 * radii.length)
+  const turns = steps.map((step, i) => {
     const turn = at + (i === 0 ? 0 : step / around / 2)
     at = turn + step / around / 2
-    return onCircle(radius * stretch, radius / stretch, turn)
+    return turn
   })
+  // The squeezed side of the oval brings neighbours together, so it grows until none touch.
+  for (let radius = around / (2 * Math.PI); ; radius *= 1.08) {
+    const points = turns.map((turn) => onCircle(radius * stretch, radius / stretch, turn))
+    if (points.every((a, i) => points.every((b, j) => j <= i || apart(a, b) >= (radii[i] ?? 0) + (radii[j] ?? 0) + SITE_GAP_PX)))
+      return points
+  }
 }
 
-function rows(radii: readonly number[], aspect: number): Point[] {
-  const cell = Math.max(...radii) * 2 + SITE_GAP_PX
-  const perRow = Math.min(radii.length, Math.max(1, Math.round(Math.sqrt(radii.length * aspect))))
-  return radii.map((_, i) => ({ x: (i % perRow) * cell, y: Math.floor(i / perRow) * cell }))
+function apart(a: Point, b: Point): number {
+  return Math.hypot(a.x - b.x, a.y - b.y)
+}
+
+function rows(shapes: readonly Point[][], aspect: number): Point[] {
+  const all = shapes.flat()
+  const width = Math.max(...all.map(({ x }) => Math.abs(x))) * 2 + GAP_PX + SITE_GAP_PX
+  const height = Math.max(...all.map(({ y }) => Math.abs(y))) * 2 + GAP_PX + SITE_GAP_PX + NAME_PX
+  const count = shapes.length
+  // As many to a row as lets all of it be seen from nearest.
+  const zoom = (perRow: number): number => Math.min(aspect / (perRow * width), 1 / (Math.ceil(count / perRow) * height))
+  const perRow = shapes.reduce((best, _, i) => (zoom(i + 1) > zoom(best) ? i + 1 : best), 1)
+  return shapes.map((_, i) => ({ x: (i % perRow) * width, y: Math.floor(i / perRow) * height }))
+}
+
+function radiusOf(shape: readonly Point[]): number {
+  return Math.max(...shape.map(({ x, y }) => Math.hypot(x, y))) + GAP_PX / 2
 }
 
 /** `turn` counts whole turns clockwise from the top. */
@@ -103,7 +123,7 @@ export function nearestFree(from: Point, taken: readonly Point[], gapPx: number)
     for (let seat = 0; seat < seats; seat++) {
       const offset = onCircle(ringNumber * gapPx, ringNumber * gapPx, seat / seats)
       const point = { x: Math.round(from.x + offset.x), y: Math.round(from.y + offset.y) }
-      if (taken.every((other) => Math.hypot(other.x - point.x, other.y - point.y) >= gapPx * 0.95)) return point
+      if (taken.every((other) => apart(other, point) >= gapPx * 0.95)) return point
     }
   }
   return { x: from.x + gapPx * (taken.length + 2), y: from.y }

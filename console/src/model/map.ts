@@ -66,7 +66,8 @@ export function mapModel(graph: Pick<Graph, 'nodes' | 'targets'>, links: Links, 
   ]
   const groups = [...new Set(nodes.map((node) => node.group))].sort()
   const groupOf = new Map(nodes.map((node) => [node.id, node.group]))
-  return { crowded, groups, nodes, edges: crowded ? crowdedEdges(links, groupOf, showUp) : plainEdges(links, groupOf, showUp) }
+  const telling = tellingLinks(graph.nodes, links, crowded)
+  return { crowded, groups, nodes, edges: crowded ? crowdedEdges(telling, groupOf, showUp) : plainEdges(telling, groupOf, showUp) }
 }
 
 export function spotsOf(model: MapModel): Spot[] {
@@ -100,6 +101,13 @@ function targetStates(links: Links): Map<string, LinkState> {
     if (state && bad.length * 2 > views.length) states.set(target, state)
   }
   return states
+}
+
+/** What a dead node said last is no news, and in a crowd its mark says enough about the links to it. */
+function tellingLinks(nodes: readonly GraphNode[], links: Links, crowded: boolean): Links {
+  const gone = new Set(nodes.filter(({ state }) => state === 'down' || state === 'left').map(({ id }) => id))
+  if (gone.size === 0) return links
+  return new Map([...links].filter(([, link]) => !gone.has(link.from) && !(crowded && link.toType === 'node' && gone.has(link.to))))
 }
 
 function ends(link: { from: string; to: string; toType: 'node' | 'target' }): [string, string] {

@@ -19,7 +19,7 @@ export const FULL_NODES = 60
 export function nodeMatrix(graph: Pick<Graph, 'nodes' | 'targets'>, links: Links, sites: readonly [string, string] | null): MatrixModel {
   const nodes: Axis[] = graph.nodes.map((node) => ({ name: node.id, group: node.site, type: 'node' }))
   const targets: Axis[] = graph.targets.map((target) => ({ name: target.id, group: target.site ?? NO_SITE, type: 'target' }))
-  const order = (a: Axis, b: Axis): number => a.group.localeCompare(b.group) || a.type.localeCompare(b.type) || compareNames(a.name, b.name)
+  const order = (a: Axis, b: Axis): number => compareSites(a.group, b.group) || a.type.localeCompare(b.type) || compareNames(a.name, b.name)
   return {
     rows: nodes.filter((axis) => !sites || axis.group === sites[0]).sort(order),
     columns: [...nodes, ...targets].filter((axis) => !sites || axis.group === sites[1]).sort(order),
@@ -49,9 +49,13 @@ export function siteMatrix(graph: Pick<Graph, 'nodes' | 'targets'>, links: Links
     })
   }
   const observers = [...new Set(graph.nodes.map((node) => node.site))].sort(compareNames)
-  const seen = [...new Set(siteOf.values())].sort(compareNames)
+  const seen = [...new Set(siteOf.values())].sort(compareSites)
   const axis = (name: string): Axis => ({ name, group: '', type: 'site' })
   return { rows: observers.map(axis), columns: seen.map(axis), cell: (row, column) => cells.get(`${row.name}\n${column.name}`) ?? null }
+}
+
+function compareSites(a: string, b: string): number {
+  return Number(a === NO_SITE) - Number(b === NO_SITE) || compareNames(a, b)
 }
 
 const collator = new Intl.Collator('en', { numeric: true })

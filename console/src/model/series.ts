@@ -7,6 +7,34 @@ export type Series = {
   readonly rtt: [number[], (number | null)[], (number | null)[], (number | null)[]]
 }
 
+/** More than this a chart of a side panel's width cannot show apart. */
+const CHART_POINTS = 180
+
+/** Joins neighbours into buckets of whole multiples of `stepMs`, few enough for a chart. The middle of middles is near enough to see. */
+export function condense(points: readonly SamplePoint[], stepMs: number): { points: SamplePoint[]; stepMs: number } {
+  const first = points[0]
+  const last = points.at(-1)
+  if (!first || !last) return { points: [], stepMs }
+  const widthMs = Math.ceil((last.atMs - first.atMs + stepMs) / CHART_POINTS / stepMs) * stepMs
+  const buckets = Map.groupBy(points, ({ atMs }) => Math.floor(atMs / widthMs) * widthMs)
+  return { stepMs: widthMs, points: [...buckets].map(([atMs, group]) => join(atMs, group)) }
+}
+
+function join(atMs: number, group: readonly SamplePoint[]): SamplePoint {
+  const known = (pick: (point: SamplePoint) => number | null): number[] => group.map(pick).filter((value) => value !== null)
+  const middles = known((point) => point.rttMsP50).sort((a, b) => a - b)
+  const lowest = known((point) => point.rttMsMin)
+  const highest = known((point) => point.rttMsMax)
+  return {
+    atMs,
+    sent: group.reduce((sum, point) => sum + point.sent, 0),
+    lost: group.reduce((sum, point) => sum + point.lost, 0),
+    rttMsMin: lowest.length > 0 ? Math.min(...lowest) : null,
+    rttMsP50: middles[Math.floor(middles.length / 2)] ?? null,
+    rttMsMax: highest.length > 0 ? Math.max(...highest) : null,
+  }
+}
+
 /** A bucket without probes is a gap, never a zero; so is time in which no bucket was kept. */
 export function toSeries(points: readonly SamplePoint[], stepMs: number): Series {
   const times: number[] = []
