@@ -131,6 +131,21 @@ describe('a store', () => {
     for (const name of names) expect((await stat(join(dir, name))).mode & 0o077).toBe(0)
   })
 
+  test('one answer holds no more journal entries than the bound', async () => {
+    const store = await open({ dir: null })
+    for (let n = 0; n <= LIMITS.timelineEntries; n++) store.append(event(n))
+    expect(await store.journal({ limit: 1e9 })).toHaveLength(LIMITS.timelineEntries)
+  })
+
+  test('an entry of a kind that this program does not know is left out and counted', async () => {
+    const store = await open()
+    store.append({ type: 'moon.landed' } as unknown as JournalEvent)
+    store.append(event(1))
+    expect(reasons(await store.journal({ limit: 9 }))).toEqual(['r1'])
+    expect(store.counters().unreadableEntries).toBe(1)
+    expect(await store.verify()).toMatchObject({ ok: true, entries: 2 })
+  })
+
   test('after close it takes nothing more and answers with an error', async () => {
     const store = await open()
     await store.close()
