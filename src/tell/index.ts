@@ -1,4 +1,3 @@
-export type { Finding } from './finding.ts'
 export { findings } from './findings.ts'
 export { rundown } from './rundown.ts'
 export { statusText } from './status.ts'
