@@ -59,7 +59,7 @@ async function locate(call: Call): Promise<Place> {
   const { pid, id } = file.data
   return {
     url: file.data.url.replace(/\/+$/, ''),
-    token: env[SECRET_ENV.token] || readToken(call, dataDir),
+    token: readToken(call, dataDir),
     dataDir,
     what: ` (node ${id}, process ${pid}, of ${dataDir})`,
   }

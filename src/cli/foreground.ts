@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import type { ExitCode } from './command.ts'
 
 /** What runs until it is stopped. `stopped` settles when it is over; it rejects when it failed. */
@@ -26,8 +25,8 @@ export async function untilSignal(start: () => Promise<Running>): Promise<ExitCo
   }
 }
 
-/** Is standard output kept by somebody: systemd's journal, a container's log? */
+/** Is standard output kept by somebody: systemd's journal, or, for a container's first process, the container's log? */
 export function writesToLog(env: Readonly<Record<string, string | undefined>>): boolean {
   if (process.stdout.isTTY) return false
-  return Boolean(env['JOURNAL_STREAM']) || process.pid === 1 || existsSync('/.dockerenv') || existsSync('/run/.containerenv')
+  return Boolean(env['JOURNAL_STREAM']) || process.pid === 1
 }

@@ -13,7 +13,7 @@ export const command: CommandSpec = {
   options: async () => [{ flags: '--data <folder>', about: 'data folder of the node' }],
   run: async (call) => {
     const dataDir = await dataDirOf(call)
-    const token = call.machine.env[SECRET_ENV.token] || readToken(call, dataDir)
+    const token = readToken(call, dataDir) ?? call.machine.env[SECRET_ENV.token]
     if (!token) throw new MidwatchError('MW_NO_NODE', `There is no token in ${dataDir}: no node has run there yet.`)
     if (call.json) call.out.json({ token })
     else call.out.line(token)
