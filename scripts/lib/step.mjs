@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 
 const tty = process.stderr.isTTY === true
 const BEAT_MS = tty ? 200 : 10_000
-const TAIL_LINES = 40
+const HEAD_LINES = 12
+const TAIL_LINES = 25
 const running = new Set()
 
 // Ctrl-C and friends end the step's program too, wait for it, and leave with the code that a shell expects.
@@ -86,7 +87,7 @@ export async function step(title, argv, options = {}) {
     output
       .trimEnd()
       .split('\n')
-      .slice(-TAIL_LINES)
+      .filter((_line, at, all) => at < HEAD_LINES || at >= all.length - TAIL_LINES)
       .map((line) => `    ${line}`)
       .join('\n'),
   )
