@@ -19,7 +19,6 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'name not found',
   EAI_AGAIN: 'name lookup failed: the resolver does not answer',
   EAI_FAIL: 'name lookup failed',
-  EPROTO: 'TLS handshake failed',
   ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'does not speak TLS',
   HPE_HEADER_OVERFLOW: 'headers of the answer are too large',
@@ -51,6 +50,7 @@ export function explain(error: unknown, phase: Phase, context: { signal: AbortSi
   const shortage = OWN_SHORTAGE[code]
   if (shortage !== undefined) return cannot(shortage)
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return failed(wrongName(cause))
+  if (code === 'EPROTO') return failed(protocolWords(cause))
   const words = WORDS[code] ?? chainWords(code) ?? familyWords(code)
   return words === null ? failed(`failed: ${code}`) : failed(words)
 }
@@ -75,6 +75,13 @@ function wrongName(error: unknown): string {
   const { host, cert } = error as { host?: string; cert?: { subjectaltname?: string; subject?: { CN?: string } } }
   const names = (cert?.subjectaltname ?? '').match(/(?<=(?:DNS|IP Address):)[^,]+/g) ?? [cert?.subject?.CN ?? 'no name']
   return certificateIsFor(names, host ?? 'this host')
+}
+
+/** OpenSSL's reason stands only in the message: "write EPROTO 80CB:error:0A0000C6:SSL routines:...:packet length too long:..." */
+function protocolWords(error: unknown): string {
+  const reason = /:SSL routines:[^:]*:([a-z0-9 ]{3,60}):/.exec(error instanceof Error ? error.message : '')?.[1]
+  if (reason === 'packet length too long' || reason === 'wrong version number') return 'does not speak TLS'
+  return reason === undefined ? 'TLS handshake failed' : `TLS handshake failed: ${reason}`
 }
 
 function familyWords(code: string): string | null {

@@ -46,10 +46,6 @@ export type Prober = {
   counters(): ProberCounters
 }
 
-// Settings bound neither end; timers turn around at 24 days, and nobody needs more than these.
-const PERIOD_MS = { least: 200, most: 86_400_000 }
-const TIMEOUT_MS = { least: 50, most: 60_000 }
-
 export function createProber(options: ProberOptions): Prober {
   const { clock } = options
   const outbound = options.outbound ?? systemOutbound
@@ -61,7 +57,7 @@ export function createProber(options: ProberOptions): Prober {
   const counts = { samples: 0, failures: 0, discarded: 0, cannot: 0 }
 
   async function probe(target: TargetSettings, link: string, abort: AbortController): Promise<boolean | null> {
-    const timeoutMs = within(TIMEOUT_MS, target.timeoutMs)
+    const { timeoutMs } = target
     const startedMs = clock.monoMs()
     let timedOut = false
     const cancel = clock.after(timeoutMs, () => {
@@ -91,7 +87,7 @@ export function createProber(options: ProberOptions): Prober {
     const link = linkKey(options.observer, 'target', target.name)
     return {
       key: link,
-      everyMs: within(PERIOD_MS, target.everyMs),
+      everyMs: target.everyMs,
       run() {
         const abort = new AbortController()
         const work = probe(target, link, abort)
@@ -110,7 +106,7 @@ export function createProber(options: ProberOptions): Prober {
   return {
     setTargets(wanted) {
       const next = new Map(wanted.slice(0, LIMITS.targets).map((target) => [target.name, target]))
-      for (const target of [...targets.values()]) if (!isDeepStrictEqual(next.get(target.name), target)) forget(target)
+      for (const target of targets.values()) if (!isDeepStrictEqual(next.get(target.name), target)) forget(target)
       const added = [...next.values()].filter((target) => !targets.has(target.name))
       for (const target of added) targets.set(target.name, target)
       schedule.add(added.map(jobOf))
@@ -123,8 +119,8 @@ export function createProber(options: ProberOptions): Prober {
       schedule.stop()
       stalls.stop()
       for (const work of underWay.values()) work.abort.abort()
-      pinger.stop()
-      await Promise.allSettled([...underWay.keys()])
+      await pinger.stop()
+      await Promise.allSettled(underWay.keys())
     },
     counters: () => ({ ...counts, targets: targets.size, underWay: schedule.underWay(), waiting: schedule.waiting() }),
   }
@@ -147,8 +143,4 @@ async function outcomeOf(target: TargetSettings, context: ProbeContext): Promise
   } catch (error) {
     return cannot(`the probe itself failed: ${codeOf(error)}`)
   }
-}
-
-function within(range: { least: number; most: number }, value: number): number {
-  return Math.min(range.most, Math.max(range.least, value))
 }

@@ -67,8 +67,9 @@ export function createSchedule(options: { clock: Clock; random: Randomness; unde
   function pump(): void {
     cancelPump?.()
     cancelPump = null
+    if (!started) return
     const gapMs = Math.min(FIRST_RUNS_GAP_MS, 1 / (PACE * startsPerMs))
-    while (started && queue.length > 0 && running < options.underWayMost) {
+    while (queue.length > 0 && running < options.underWayMost) {
       const nowMs = clock.monoMs()
       if (nextStartMs > nowMs) {
         cancelPump = clock.after(nextStartMs - nowMs, pump)

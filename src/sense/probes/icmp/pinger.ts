@@ -10,12 +10,12 @@ export type Echo =
 export type Pinger = {
   /** `address` is an IP literal. */
   ping(address: string, timeoutMs: number, signal: AbortSignal): Promise<Echo>
-  /** Ends the processes under way; their pings answer silence. */
-  stop(): void
+  /** Ends the processes under way and resolves when they are gone. */
+  stop(): Promise<void>
 }
 
-/** Pings that are due within this time share a process. */
-const GATHER_MS = 50
+/** Pings that are due within this time share a process; less where the time-out is short. */
+const GATHER_MS = 200
 /** How long a missing tool stays missing before it is looked for again. */
 const LOOK_AGAIN_MS = 300_000
 /** A process is killed this long after its own time-out should have ended it. */
@@ -28,6 +28,7 @@ export function createPinger(options: { clock: Clock; outbound: Outbound }): Pin
   const { clock, outbound } = options
   const gathering = new Map<number, Waiting[]>()
   const ending = new AbortController()
+  const running = new Set<Promise<void>>()
   let tool: Promise<Tool> | null = null
   let lookAgainMs = Infinity
 
@@ -41,15 +42,21 @@ export function createPinger(options: { clock: Clock; outbound: Outbound }): Pin
     return tool
   }
 
+  function track(work: Promise<void>): void {
+    running.add(work)
+    void work.finally(() => running.delete(work))
+  }
+
   async function send(timeoutMs: number): Promise<void> {
     const batch = gathering.get(timeoutMs) ?? []
     gathering.delete(timeoutMs)
+    if (ending.signal.aborted) return answerAll(batch, { kind: 'silence' })
     const found = await currentTool()
     if (found.kind === 'none') return answerAll(batch, { kind: 'cannot', detail: found.detail })
     const byAddress = Map.groupBy(batch, (waiting) => waiting.address)
     const addresses = [...byAddress.keys()]
     for (let at = 0; at < addresses.length; at += found.batch)
-      void runOne(found, addresses.slice(at, at + found.batch), timeoutMs, byAddress)
+      track(runOne(found, addresses.slice(at, at + found.batch), timeoutMs, byAddress))
   }
 
   async function runOne(
@@ -70,17 +77,16 @@ export function createPinger(options: { clock: Clock; outbound: Outbound }): Pin
     try {
       const result = await outbound.run({
         file: found.file,
-        args: found.args(addresses, timeoutMs),
+        args: found.args(addresses, waitMs(timeoutMs)),
         timeoutMs: timeoutMs + GRACE_MS,
         maxOutputBytes: 65_536,
         signal: ending.signal,
         onLine: read,
       })
-      for (const line of `${result.stdout}\n${result.stderr}`.split('\n')) {
-        const unreachable = /ICMP (.{4,40}) from \S+ for ICMP Echo sent to (\S+)/.exec(line)
-        if (unreachable) answer(unreachable[2] as string, { kind: 'unreachable', detail: (unreachable[1] as string).toLowerCase() })
-        const plain = addresses.length === 1 ? /Destination (Host|Net|Network|Port|Protocol) (Unreachable|Prohibited)/i.exec(line) : null
-        if (plain) answer(addresses[0] as string, { kind: 'unreachable', detail: plain[0].replace(/^Destination /i, '').toLowerCase() })
+      const output = `${result.stdout}\n${result.stderr}`
+      for (const address of addresses) {
+        const detail = found.unreachable(output, address)
+        if (detail !== null) answer(address, { kind: 'unreachable', detail })
       }
       // Above 1 the program itself failed: neither a reply nor its absence was seen.
       const broken = result.code !== null && result.code > 1 && !ending.signal.aborted
@@ -101,15 +107,25 @@ export function createPinger(options: { clock: Clock; outbound: Outbound }): Pin
         if (batch) batch.push(waiting)
         else {
           gathering.set(timeoutMs, [waiting])
-          clock.after(GATHER_MS, () => void send(timeoutMs))
+          clock.after(gatherMs(timeoutMs), () => track(send(timeoutMs)))
         }
         return () => {}
       }).catch((): Echo => (waiting.sent ? { kind: 'silence' } : { kind: 'cannot', detail: 'no ping could be sent in time' }))
     },
-    stop() {
+    async stop() {
       ending.abort()
+      await Promise.allSettled(running)
     },
   }
+}
+
+function gatherMs(timeoutMs: number): number {
+  return Math.min(GATHER_MS, timeoutMs / 10)
+}
+
+/** The program stops waiting before the probe's own time is over, so that what it tells at its end still counts. */
+function waitMs(timeoutMs: number): number {
+  return Math.max(50, Math.round(timeoutMs / 2), timeoutMs - gatherMs(timeoutMs) - 150)
 }
 
 function answerAll(waiting: readonly Waiting[], echo: Echo): void {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import type { Phase } from '../../../platform/index.ts'
 import { plainTargetHost } from '../../address.ts'
 import { certificateIsFor, chainWords, expiresSoon, outsideDates } from '../../certificate.ts'
@@ -17,7 +18,7 @@ export const probeTls: Probe<'tls'> = async (target, context) => {
       return cannot(`caFile cannot be read: ${codeOf(error)}`)
     }
     if (ca === null) return cannot('caFile is not there')
-    if (!ca.includes('-----BEGIN ')) return cannot('caFile holds no PEM certificate')
+    if (!isCertificate(ca)) return cannot('caFile holds no certificate that can be used')
   }
   const host = plainTargetHost(target.host)
   const serverName = plainTargetHost(target.serverName ?? target.host)
@@ -42,7 +43,15 @@ export const probeTls: Probe<'tls'> = async (target, context) => {
     const soon = expiresSoon(certificate, nowMs, target.certificateDays)
     return soon === null ? answered(rttMs) : failed(soon)
   } catch (error) {
-    if (codeOf(error).startsWith('ERR_OSSL_')) return cannot('caFile holds no certificate that can be used')
     return explain(error, phase, context)
+  }
+}
+
+/** Node passes over what it cannot read, and would then call every authority unknown. */
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem) !== null
+  } catch {
+    return false
   }
 }
