@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import { LinkState, NodeState, TROUBLED } from '../../../src/contract/index.ts'
+import { link } from './fixture.ts'
+import { LOOKS, STATES, isTroubled, milliseconds, nodeLook, percent, stateWords, worst } from './states.ts'
+
+describe('how states look', () => {
+  test('every state of the contract has a look, and what needs a person is the same as there', () => {
+    expect(new Set(STATES)).toEqual(new Set(LinkState.options))
+    for (const state of LinkState.options) expect(isTroubled(state)).toBe(TROUBLED.has(state))
+  })
+
+  test('no two states share a mark, nor a line: colour is never the only difference', () => {
+    const looks = Object.values(LOOKS)
+    expect(new Set(looks.map(({ mark }) => mark)).size).toBe(looks.length)
+    expect(new Set(looks.map(({ dash, widthPx, arrow }) => `${dash.join(' ')} ${widthPx} ${arrow}`)).size).toBe(looks.length)
+  })
+
+  test('every node state has a mark of its own', () => {
+    const marks = NodeState.options.map((state) => nodeLook(state).mark)
+    expect(new Set(marks).size).toBe(marks.length)
+  })
+
+  test('the worst of several is found; of none there is none', () => {
+    expect(worst(['up', 'lossy', 'down', 'slow'])).toBe('down')
+    expect(worst(['up', 'unknown'])).toBe('unknown')
+    expect(worst([])).toBeNull()
+  })
+})
+
+describe('states in words', () => {
+  test('each state reads as a phrase that begins with its word', () => {
+    for (const state of LinkState.options) expect(stateWords(link('a', 'b', { state }))).toMatch(new RegExp(`^${state}: .+`))
+  })
+
+  test('a one-way link says which direction is dead', () => {
+    expect(stateWords(link('a', 'b', { state: 'one-way', dead: 'out' }))).toContain('nothing that a sends reaches b')
+    expect(stateWords(link('a', 'b', { state: 'one-way', dead: 'in' }))).toContain('b hears a, but nothing comes back')
+  })
+
+  test('a link that is down says why, where that is known', () => {
+    expect(stateWords(link('a', 'shop', { state: 'down', detail: 'status 503, wanted 200' }))).toBe('down: status 503, wanted 200')
+  })
+
+  test.each([
+    [0, '0 %'],
+    [0.0004, '<0.1 %'],
+    [0.034, '3.4 %'],
+    [0.31, '31 %'],
+    [1, '100 %'],
+  ])('the ratio %d is %s', (ratio, words) => {
+    expect(percent(ratio)).toBe(words)
+  })
+
+  test.each([
+    [0.412, '0.41 ms'],
+    [12.34, '12.3 ms'],
+    [340.4, '340 ms'],
+    [1_250, '1.3 s'],
+  ])('%d ms is %s', (value, words) => {
+    expect(milliseconds(value)).toBe(words)
+  })
+})
