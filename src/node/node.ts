@@ -38,7 +38,7 @@ export type StartOptions = {
   readonly invitation?: string
   readonly log: 'json' | 'pretty'
   /** In the demo: the relay's way to the other nodes, and its faults. */
-  readonly simulation?: { wrap(network: Network): Network; readonly demo: NodePort['demo'] }
+  readonly simulation?: { wrap<T extends Network & { readonly port: number }>(network: T): T; readonly demo: NodePort['demo'] }
 }
 
 export type RunningNode = {
@@ -265,7 +265,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       },
       leave,
       doctor: async () => ({ checks: await doctorChecks({ settings, store, graph: views.graph(), advertised: advertised.current(), network: udp.counters }) }),
-      demo: options.simulation?.demo ?? null,
+      demo: options.simulation?.demo ? recorded(options.simulation.demo) : null,
       ready: () => {
         const waits = nodeProber.firstSentMs === null && current.grid.peers().length > 0
         return { ready: !waits, waitingFor: waits ? 'the first probe' : null }
@@ -279,6 +279,17 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
           stopListening()
         }
       },
+    }
+
+    function recorded(demo: NonNullable<NodePort['demo']>): NonNullable<NodePort['demo']> {
+      return {
+        list: () => demo.list(),
+        async set(id, on) {
+          const after = await demo.set(id, on)
+          chronicle.append({ type: 'fault.switched', fault: after.faults.find((fault) => fault.id === id)?.title ?? id, on })
+          return after
+        },
+      }
     }
 
     function metrics() {
