@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -117,6 +118,22 @@ describe('status', () => {
     expect(result.code).toBe(1)
     expect(Rundown.parse(json(result))).toEqual(fakeRundown)
     expect(json(result)).toHaveProperty('ofTheFuture')
+  })
+
+  test('--watch shows it again and again until Ctrl-C', async () => {
+    const child = spawn(process.execPath, [MAIN, 'status', '--watch', '--json', '--data', node.dataDir], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const closed = once(child, 'close')
+    let [text, lines] = ['', 0]
+    for await (const part of child.stdout.setEncoding('utf8') as AsyncIterable<string>) {
+      text += part
+      lines = text.split('\n').length - 1
+      if (lines === 2) child.kill('SIGINT')
+    }
+    expect(lines).toBe(2)
+    expect(await closed).toEqual([0, null])
+    for (const line of text.trim().split('\n')) expect(Rundown.parse(JSON.parse(line))).toEqual(fakeRundown)
   })
 
   test('text from other hosts does not steer the terminal', async () => {

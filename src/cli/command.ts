@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Output } from './output.ts'
 import { FIELDS, type Surroundings } from '../node/settings/index.ts'
+import type { Output } from './output.ts'
 
 /** 0 well, 1 not well or failed, 2 used or configured wrongly. */
 export type ExitCode = 0 | 1 | 2

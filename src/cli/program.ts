@@ -1,9 +1,9 @@
 import { Command, CommanderError } from 'commander'
 import { asMidwatchError, MidwatchError, type ErrorCode } from '../contract/index.ts'
+import { PROGRAM_VERSION } from '../node/settings/index.ts'
 import { register, type Call, type CommandSpec, type ExitCode } from './command.ts'
 import { createOutput, reportError } from './output.ts'
 import { surroundings } from './surroundings.ts'
-import { version } from './version.ts'
 
 /** Every command, in the order of --help. Loaded when used: `status` should not wait for the code of `up`. */
 export const COMMANDS: Readonly<Record<string, () => Promise<{ command: CommandSpec }>>> = {
@@ -51,7 +51,7 @@ export async function runProgram(words: readonly string[]): Promise<ExitCode> {
 export async function buildProgram(first: string | undefined, act: Parameters<typeof register>[2]): Promise<Command> {
   const program = new Command('midwatch')
     .description('Stands the midnight watch over your systems: one live map of what can reach what, the same on every node.')
-    .version(version(), '--version', 'print the version')
+    .version(PROGRAM_VERSION, '--version', 'print the version')
     .helpOption('--help', 'print what a command does, its options and examples')
     .exitOverride()
     .configureOutput({ outputError: () => {} })

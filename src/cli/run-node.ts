@@ -1,8 +1,7 @@
 import type { RunningNode } from '../node/index.ts'
-import { loadSettings } from '../node/settings/index.ts'
+import { loadSettings, PROGRAM_VERSION } from '../node/settings/index.ts'
 import type { Call, ExitCode } from './command.ts'
 import { untilSignal, writesToLog } from './foreground.ts'
-import { version } from './version.ts'
 
 /** Starts a node with the flags of the call, tells where it is, and runs it until it is told to stop. */
 export async function runNode(call: Call, invitation?: string): Promise<ExitCode> {
@@ -21,10 +20,10 @@ function tell(call: Call, node: RunningNode): void {
   const { id, site, gridName, listen, dataDir } = node
   // The link lets whoever reads it in, so it is kept out of journals and of containers' logs.
   const consoleLink = writesToLog(call.machine.env) ? null : node.consoleLink
-  if (json) return out.json({ version: version(), pid: process.pid, id, site, grid: gridName, listen, dataDir, consoleLink })
+  if (json) return out.json({ version: PROGRAM_VERSION, pid: process.pid, id, site, grid: gridName, listen, dataDir, consoleLink })
   const usual = call.options['data'] === undefined
   const other = usual || dataDir === null ? '' : ` --data ${dataDir}`
-  out.line(`${out.paint('strong', `midwatch ${version()}`)}: node ${out.paint('strong', id)} in site ${site}, grid ${gridName}`)
+  out.line(`${out.paint('strong', `midwatch ${PROGRAM_VERSION}`)}: node ${out.paint('strong', id)} in site ${site}, grid ${gridName}`)
   out.line(`  listening  ${listen}`)
   out.line(`  data       ${dataDir ?? 'none (ephemeral)'}`)
   out.line(`  console    ${consoleLink ?? `run: midwatch open${other}`}`)

@@ -1,4 +1,5 @@
 export { FIELDS, fieldsOfTarget, type Described } from './fields.ts'
-export { findDataDir, loadSettings, type Flags, type Loaded } from './load.ts'
+export { findDataDir, loadSettings } from './load.ts'
 export { NodeFile, nodeFilePath, tokenPath } from './node-file.ts'
 export type { Surroundings } from './places.ts'
+export { PROGRAM_VERSION } from '../version.ts'
