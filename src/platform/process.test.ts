@@ -10,7 +10,7 @@ test('output, exit code and lines come back', async () => {
     onLine: (line) => lines.push(line),
   })
   expect(result).toEqual({ code: 3, stdout: 'one\ntwo\n', stderr: 'three\n', timedOut: false, truncated: false })
-  expect(lines).toEqual(['one', 'two'])
+  expect(lines.toSorted()).toEqual(['one', 'three', 'two'])
 })
 
 test('arguments are never seen by a shell, and the environment holds no secret', async () => {

@@ -10,7 +10,7 @@ export type ProcessRequest = {
   readonly maxOutputBytes: number
   /** Kills the process early; the promise then resolves as for any other end. */
   readonly signal?: AbortSignal
-  /** Each whole line of stdout as it comes, within `maxOutputBytes`. */
+  /** Each whole line of either output as it comes, within `maxOutputBytes`. */
   readonly onLine?: (line: string) => void
 }
 
@@ -44,7 +44,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessResult> {
       kill()
     }, request.timeoutMs)
     const stdout = gather(request.maxOutputBytes, request.onLine)
-    const stderr = gather(request.maxOutputBytes)
+    const stderr = gather(request.maxOutputBytes, request.onLine)
     child.stdout.on('data', stdout.take)
     child.stderr.on('data', stderr.take)
     request.signal?.addEventListener('abort', kill, { once: true })

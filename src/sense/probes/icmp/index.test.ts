@@ -3,7 +3,8 @@ import { systemOutbound, type Outbound, type ProcessRequest, type ProcessResult 
 import { makeTarget, probeContext } from '../../../../test/support/probing.ts'
 import { createManualClock } from '../../../../test/support/manual-clock.ts'
 import { probeIcmp } from './index.ts'
-import { createPinger, type Echo } from './pinger.ts'
+import { createPinger } from './pinger.ts'
+import type { Echo } from './tool.ts'
 
 type Program = (request: ProcessRequest) => Partial<ProcessResult> | Promise<Partial<ProcessResult>>
 
@@ -15,7 +16,7 @@ function host(programs: Record<string, Program>): { outbound: Outbound; runs: Pr
     if (!program) throw Object.assign(new Error(), { code: 'ENOENT' })
     runs.push(request)
     const result = { code: 0, stdout: '', stderr: '', timedOut: false, truncated: false, ...(await program(request)) }
-    for (const line of result.stdout.split('\n')) request.onLine?.(line)
+    for (const line of `${result.stdout}\n${result.stderr}`.split('\n')) request.onLine?.(line)
     return result
   }
   return { outbound: { ...systemOutbound, run }, runs }

@@ -1,11 +1,5 @@
 import { untilDone, type Clock, type Outbound } from '../../../platform/index.ts'
-import { findTool, type Tool } from './tool.ts'
-
-export type Echo =
-  | { readonly kind: 'reply'; readonly rttMs: number }
-  | { readonly kind: 'silence' }
-  | { readonly kind: 'unreachable'; readonly detail: string }
-  | { readonly kind: 'cannot'; readonly detail: string }
+import { findTool, type Echo, type Tool } from './tool.ts'
 
 export type Pinger = {
   /** `address` is an IP literal. */
@@ -70,24 +64,19 @@ export function createPinger(options: { clock: Clock; outbound: Outbound }): Pin
       byAddress.delete(address)
     }
     const read = (line: string): void => {
-      const reply = found.reply(line)
-      if (reply !== null) answer(reply.address ?? (addresses[0] as string), { kind: 'reply', rttMs: reply.rttMs })
+      const news = found.read(line)
+      if (news !== null) answer(news.address ?? (addresses[0] as string), news.echo)
     }
     for (const address of addresses) for (const waiting of byAddress.get(address) ?? []) waiting.sent = true
     try {
       const result = await outbound.run({
         file: found.file,
-        args: found.args(addresses, waitMs(timeoutMs)),
+        args: found.args(addresses, timeoutMs),
         timeoutMs: timeoutMs + GRACE_MS,
         maxOutputBytes: 65_536,
         signal: ending.signal,
         onLine: read,
       })
-      const output = `${result.stdout}\n${result.stderr}`
-      for (const address of addresses) {
-        const detail = found.unreachable(output, address)
-        if (detail !== null) answer(address, { kind: 'unreachable', detail })
-      }
       // Above 1 the program itself failed: neither a reply nor its absence was seen.
       const broken = result.code !== null && result.code > 1 && !ending.signal.aborted
       for (const address of addresses) answer(address, broken ? { kind: 'cannot', detail: `${found.file} failed` } : { kind: 'silence' })
@@ -121,11 +110,6 @@ export function createPinger(options: { clock: Clock; outbound: Outbound }): Pin
 
 function gatherMs(timeoutMs: number): number {
   return Math.min(GATHER_MS, timeoutMs / 10)
-}
-
-/** The program stops waiting before the probe's own time is over, so that what it tells at its end still counts. */
-function waitMs(timeoutMs: number): number {
-  return Math.max(50, Math.round(timeoutMs / 2), timeoutMs - gatherMs(timeoutMs) - 150)
 }
 
 function answerAll(waiting: readonly Waiting[], echo: Echo): void {

@@ -1,6 +1,13 @@
 import type { Outbound } from '../../../platform/index.ts'
 import { codeOf } from '../../failure.ts'
 
+/** What became of one echo request. */
+export type Echo =
+  | { readonly kind: 'reply'; readonly rttMs: number }
+  | { readonly kind: 'silence' }
+  | { readonly kind: 'unreachable'; readonly detail: string }
+  | { readonly kind: 'cannot'; readonly detail: string }
+
 /** A program that sends echo requests, and how to speak with it. */
 export type Tool =
   | {
@@ -9,10 +16,8 @@ export type Tool =
       /** Addresses that one process takes. fping sends a millisecond apart, so the last of 64 is not late. */
       readonly batch: number
       args(addresses: readonly string[], timeoutMs: number): string[]
-      /** In all its output: why an address cannot be reached, by itself or as routers on the way say; null when nothing says so. */
-      unreachable(output: string, address: string): string | null
-      /** A line of its stdout; null unless it tells of a reply. `address` null: the only one asked for. */
-      reply(line: string): { address: string | null; rttMs: number } | null
+      /** A line of its output; null unless it tells of an address. `address` null: the only one asked for. */
+      read(line: string): { address: string | null; echo: Echo } | null
     }
   | { readonly kind: 'none'; readonly detail: string }
 
@@ -24,16 +29,13 @@ const FPING: Found = {
   batch: 64,
   // One request each, a millisecond apart. When it counts, older versions wait no longer than `-p`, whatever `-t` says.
   args: (addresses, timeoutMs) => ['-C', '1', '-i', '1', '-p', String(timeoutMs), '-t', String(timeoutMs), ...addresses],
-  unreachable(output, address) {
+  read(line) {
+    // "10.0.0.1 : [0], 64 bytes, 0.262 ms (0.262 avg, 0% loss)"
+    const reply = /^(\S+)\s*: \[0\], \d+ bytes, ([\d.]+) ms/.exec(line)
+    if (reply) return { address: reply[1] as string, echo: { kind: 'reply', rttMs: Number(reply[2]) } }
     // "ICMP Host Unreachable from 10.0.0.1 for ICMP Echo sent to 10.9.9.9"
-    for (const [, reason, to] of output.matchAll(/ICMP ([A-Za-z ]{4,40}) from \S+ for ICMP Echo sent to (\S+)/g)) {
-      if (to === address) return (reason as string).toLowerCase()
-    }
-    return null
-  },
-  reply(line) {
-    const match = /^(\S+)\s*: \[0\], \d+ bytes, ([\d.]+) ms/.exec(line)
-    return match ? { address: match[1] as string, rttMs: Number(match[2]) } : null
+    const told = /^ICMP ([A-Za-z ]{4,40}) from \S+ for ICMP Echo sent to (\S+)/.exec(line)
+    return told ? { address: told[2] as string, echo: { kind: 'unreachable', detail: (told[1] as string).toLowerCase() } } : null
   },
 }
 
@@ -42,13 +44,15 @@ const PING: Found = {
   file: 'ping',
   batch: 1,
   args: (addresses, timeoutMs) => ['-n', '-c', '1', '-W', String(Math.ceil(timeoutMs / 1_000)), ...addresses],
-  unreachable(output) {
-    const reason = /Destination (\w{3,12} (?:Unreachable|Prohibited))|(No route to host|\w+ is unreachable)/i.exec(output)
-    return reason ? (reason[1] ?? reason[2] ?? '').toLowerCase().replace('no route to host', 'host unreachable').replace(' is ', ' ') : null
-  },
-  reply(line) {
-    const match = / time[=<]([\d.]+) ms/.exec(line)
-    return match ? { address: null, rttMs: Number(match[1]) } : null
+  read(line) {
+    const reply = / time[=<]([\d.]+) ms/.exec(line)
+    if (reply) return { address: null, echo: { kind: 'reply', rttMs: Number(reply[1]) } }
+    // "From 10.0.0.1 icmp_seq=1 Destination Host Unreachable", or by this host "ping: connect: Network is unreachable"
+    const told = /Destination (\w{3,12} (?:Unreachable|Prohibited))|(No route to host|\w+ is unreachable)/i.exec(line)
+    const words = told?.[1] ?? told?.[2]
+    if (words === undefined) return null
+    const detail = words.toLowerCase().replace('no route to host', 'host unreachable').replace(' is ', ' ')
+    return { address: null, echo: { kind: 'unreachable', detail } }
   },
 }
 

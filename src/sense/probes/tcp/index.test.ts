@@ -6,7 +6,12 @@ import { probeTcp } from './index.ts'
 const local = loopback()
 afterEach(() => local.close())
 
-const failing = (error: unknown): Outbound => ({ ...systemOutbound, tcp: () => Promise.reject(error) })
+const failing = (thrown: unknown): Outbound => ({
+  ...systemOutbound,
+  async tcp() {
+    throw thrown
+  },
+})
 const code = (name: string): Error => Object.assign(new Error(name), { code: name })
 const target = (port: number) => makeTarget('tcp', { host: '127.0.0.1', port })
 

@@ -50,7 +50,8 @@ export const probeTls: Probe<'tls'> = async (target, context) => {
 /** Node passes over what it cannot read, and would then call every authority unknown. */
 function isCertificate(pem: string): boolean {
   try {
-    return new X509Certificate(pem) !== null
+    void new X509Certificate(pem)
+    return true
   } catch {
     return false
   }
