@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, realpathSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, removeFolder } from './folders.ts'
 import { run } from './run.ts'
@@ -7,18 +7,16 @@ import { run } from './run.ts'
 const RELEASE = 'bookworm'
 const MIRROR = 'http://deb.debian.org/debian'
 /** Part of the cache's name: raise it when what is made below changes. */
-const RECIPE = 1
+const RECIPE = 2
 
-/** A root file system to build on, as a tar: Debian's smallest, with fping and this project's own runtime. Made once, then kept. */
+/** A root file system to build on, as a tar: Debian's smallest, with fping. Made once, then kept. */
 export async function baseTar(folder: string): Promise<string> {
-  const name = createHash('sha256').update(`${RECIPE} ${RELEASE} ${process.version} ${process.arch}`).digest('hex').slice(0, 12)
+  const name = createHash('sha256').update(`${RECIPE} ${RELEASE} ${process.arch}`).digest('hex').slice(0, 12)
   const cached = join(root, '.cache', 'image', `base-${name}.tar`)
   if (existsSync(cached)) return cached
   const tree = join(folder, 'base')
   await run(['debootstrap', '--variant=minbase', '--include=fping', RELEASE, tree, await mirror()])
   await run(['chroot', tree, 'apt-get', 'clean'])
-  copyFileSync(realpathSync(process.execPath), join(tree, 'usr/local/bin/node'))
-  chmodSync(join(tree, 'usr/local/bin/node'), 0o755)
   mkdirSync(join(root, '.cache', 'image'), { recursive: true })
   // Package lists and manuals are of no use in it, and each layer copies them.
   const left = ['./var/lib/apt/lists', './usr/share/doc', './usr/share/man', './usr/share/locale', './dev', './proc', './sys']

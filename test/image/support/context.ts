@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdirSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './folders.ts'
 import { run } from './run.ts'
@@ -13,5 +13,14 @@ export async function buildContext(folder: string): Promise<string> {
   copyFileSync(join(root, 'Dockerfile'), join(context, 'Dockerfile'))
   copyFileSync(join(root, 'scripts/healthy.mjs'), join(context, 'scripts/healthy.mjs'))
   await run(['npm', 'ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: context })
+  return context
+}
+
+/** Where the Dockerfile's BUILDER comes from: the base, with this project's own runtime in it. */
+export function builderContext(folder: string, base: string): string {
+  const context = join(folder, 'builder')
+  mkdirSync(context)
+  copyFileSync(realpathSync(process.execPath), join(context, 'node'))
+  writeFileSync(join(context, 'Dockerfile'), `FROM ${base}\nCOPY node /usr/local/bin/node\n`)
   return context
 }
