@@ -1,4 +1,4 @@
-import type { GraphLink, Identity, JournalEvent, Timeline, TimelineEntry } from '../contract/index.ts'
+import type { GraphLink, JournalEvent, Timeline, TimelineEntry } from '../contract/index.ts'
 import type { LinkClaim } from '../grid/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
@@ -24,6 +24,12 @@ export class Chronicle {
   append(event: JournalEvent): void {
     this.#store.append(event)
     if (this.#listeners.size > 0) this.#pending ??= this.#clock.after(TELL_MS, () => void this.#tell())
+  }
+
+  /** Resolves when the event is on the disk: for what must be written down before it takes effect. */
+  async appendForGood(event: JournalEvent): Promise<void> {
+    this.append(event)
+    await this.#store.flush()
   }
 
   /** Writes the turns between two versions of a node's row. */
@@ -61,9 +67,4 @@ export class Chronicle {
     this.#toldSeq = entries[0]?.seq ?? this.#toldSeq
     for (const entry of news) for (const listener of this.#listeners) listener(entry)
   }
-}
-
-/** Who a claim is about, as people call it. */
-export function nameOf(link: LinkClaim, labelOf: (identity: Identity) => string): string {
-  return link.toType === 'node' ? labelOf(link.to as Identity) : link.to
 }

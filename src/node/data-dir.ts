@@ -57,7 +57,8 @@ export async function openDataDir(dir: string, random: Randomness): Promise<Memo
   async function readKey(name: 'identity' | 'gridKey'): Promise<Uint8Array | null> {
     const text = await readText(name)
     if (text === null) return null
-    if (!/^[0-9a-f]{64}$/i.test(text)) throw new MidwatchError('MW_DATA_DIR', `${at(name)} does not hold 64 hex digits; restore it, or remove it to make a new one`)
+    if (!/^[0-9a-f]{64}$/i.test(text))
+      throw new MidwatchError('MW_DATA_DIR', `${at(name)} does not hold 64 hex digits; restore it, or remove it to make a new one`)
     return new Uint8Array(Buffer.from(text, 'hex'))
   }
   const write = (name: keyof typeof FILES, text: string): Promise<void> => writeFileAtomic(at(name), `${text}\n`)
@@ -81,7 +82,10 @@ export async function openDataDir(dir: string, random: Randomness): Promise<Memo
     async peers() {
       const text = await readText('peers')
       try {
-        return z.array(HostPort).max(LIMITS.nodes).parse(JSON.parse(text ?? '[]'))
+        return z
+          .array(HostPort)
+          .max(LIMITS.nodes)
+          .parse(JSON.parse(text ?? '[]'))
       } catch {
         // It only saves looking for them; `join` and invitations still work.
         return []

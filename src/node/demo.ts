@@ -50,7 +50,14 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
         logLevel: 'error',
         targets: [{ kind: 'http', name: service.name, url: service.url, everyMs: 2_000, timeoutMs: 1_500 }],
       })
-      running.push(await startNode({ settings, gridKeyHex, log: 'pretty', simulation: { wrap: (network) => relay.through(id, network), demo: isFirst ? demo : null } }))
+      running.push(
+        await startNode({
+          settings,
+          gridKeyHex,
+          log: 'pretty',
+          simulation: { wrap: (network) => relay.through(id, network), demo: isFirst ? demo : null },
+        }),
+      )
     }
   } catch (error) {
     await stop('the demo could not start')

@@ -19,13 +19,48 @@ export async function doctorChecks(facts: {
   const advertised = formatAddress(facts.advertised)
   const isLoopback = facts.advertised.host.startsWith('127.') || facts.advertised.host === '::1'
   return [
-    check('journal', chain.ok, chain.ok ? `${chain.entries} entries, the chain holds` : `the chain breaks at entry ${chain.brokenAt}: ${chain.why}`, 'Somebody or something changed the database. Keep a copy of it, then compare with the other nodes.'),
-    check('storage', failedWrites === 0, `${(size.bytes / 1_048_576).toFixed(1)} of ${settings.storageMb} MB; ${droppedSamples} samples dropped, ${failedWrites} writes failed`, 'Check the disk and the rights of the data folder.'),
-    check('grid', others.length === 0 || reached.length > 0, others.length === 0 ? 'alone: nobody was invited yet' : `${reached.length} of ${others.length} other nodes are up`, 'Check that UDP and TCP of the listening port are open between the hosts, both ways.'),
-    check('address', !isLoopback || others.every((node) => node.address?.startsWith('127.') ?? true), `others reach this node by ${advertised}`, 'Set advertise to an address that the other hosts can reach.'),
-    check('label', (self?.wantedId ?? null) === null, self?.wantedId ? `another node is called ${self.wantedId}; this one is shown as ${self.id}` : settings.id, 'Give this node an id of its own with --id.'),
-    check('own view', (self?.degraded.length ?? 0) === 0, self?.degraded.length ? self.degraded.join(', ') : 'to be trusted', 'This host is too busy, or hears nobody: look at its load, its network and its firewall.'),
-    check('sending', network.sendErrors < network.sent / 100 + 10, `${network.sent} datagrams sent, ${network.sendErrors} refused by the system`, 'Look at the routes and the firewall of this host.'),
+    check(
+      'journal',
+      chain.ok,
+      chain.ok ? `${chain.entries} entries, the chain holds` : `the chain breaks at entry ${chain.brokenAt}: ${chain.why}`,
+      'Somebody or something changed the database. Keep a copy of it, then compare with the other nodes.',
+    ),
+    check(
+      'storage',
+      failedWrites === 0,
+      `${(size.bytes / 1_048_576).toFixed(1)} of ${settings.storageMb} MB; ${droppedSamples} samples dropped, ${failedWrites} writes failed`,
+      'Check the disk and the rights of the data folder.',
+    ),
+    check(
+      'grid',
+      others.length === 0 || reached.length > 0,
+      others.length === 0 ? 'alone: nobody was invited yet' : `${reached.length} of ${others.length} other nodes are up`,
+      'Check that UDP and TCP of the listening port are open between the hosts, both ways.',
+    ),
+    check(
+      'address',
+      !isLoopback || others.every((node) => node.address?.startsWith('127.') ?? true),
+      `others reach this node by ${advertised}`,
+      'Set advertise to an address that the other hosts can reach.',
+    ),
+    check(
+      'label',
+      (self?.wantedId ?? null) === null,
+      self?.wantedId ? `another node is called ${self.wantedId}; this one is shown as ${self.id}` : settings.id,
+      'Give this node an id of its own with --id.',
+    ),
+    check(
+      'own view',
+      (self?.degraded.length ?? 0) === 0,
+      self?.degraded.length ? self.degraded.join(', ') : 'to be trusted',
+      'This host is too busy, or hears nobody: look at its load, its network and its firewall.',
+    ),
+    check(
+      'sending',
+      network.sendErrors < network.sent / 100 + 10,
+      `${network.sent} datagrams sent, ${network.sendErrors} refused by the system`,
+      'Look at the routes and the firewall of this host.',
+    ),
   ]
 }
 

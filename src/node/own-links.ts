@@ -1,4 +1,4 @@
-import type { Degraded, Identity, LinkState, ProbeKind } from '../contract/index.ts'
+import type { Identity, ProbeKind } from '../contract/index.ts'
 import { createVerdict, NODE_POLICY, TARGET_POLICY, type LinkVerdict, type Verdict, type VerdictSample } from '../judge/index.ts'
 import type { LinkClaim } from '../grid/index.ts'
 import type { Clock } from '../platform/index.ts'
@@ -11,23 +11,18 @@ type OwnLink = {
   readonly site: string | null
   verdict: LinkVerdict
   claim: LinkClaim
-  /** Why it cannot be probed from here; it is unknown then. */
-  cannot: string | null
 }
 
-export type LinkTurn = { readonly toType: 'node' | 'target'; readonly to: string; readonly kind: ProbeKind; readonly from: LinkState; readonly claim: LinkClaim }
 export type Figures = readonly (readonly [lossPerMille: number, rttUs: number | null])[]
 
 /** This node's own links: a verdict for each, kept as the claims that its row makes. */
 export class OwnLinks {
   readonly #clock: Clock
-  readonly #onTurn: (turn: LinkTurn) => void
   readonly #links = new Map<string, OwnLink>()
   #ordered: OwnLink[] = []
 
-  constructor(clock: Clock, onTurn: (turn: LinkTurn) => void) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#onTurn = onTurn
   }
 
   /** Sets which nodes and targets there are. The verdicts of those that stay go on. */
@@ -41,7 +36,7 @@ export class OwnLinks {
     for (const link of wanted) {
       if (this.#links.has(keyOf(link))) continue
       const verdict = newVerdict(link.toType)
-      this.#links.set(keyOf(link), { ...link, verdict, cannot: null, claim: { ...link, state: 'unknown', dead: null, sinceMs: null, detail: null } })
+      this.#links.set(keyOf(link), { ...link, verdict, claim: { ...link, state: 'unknown', dead: null, sinceMs: null, detail: null } })
     }
     this.#ordered = [...this.#links.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
   }
@@ -56,7 +51,6 @@ export class OwnLinks {
   judge(toType: 'node' | 'target', to: string, sample: Omit<VerdictSample, 'atMs'>): boolean {
     const link = this.#links.get(keyOf({ toType, to }))
     if (!link) return false
-    link.cannot = null
     return this.#claim(link, link.verdict.judge({ ...sample, atMs: this.#clock.monoMs() }))
   }
 
@@ -64,19 +58,16 @@ export class OwnLinks {
   cannot(to: string, why: string): boolean {
     const link = this.#links.get(keyOf({ toType: 'target', to }))
     if (!link) return false
-    link.cannot = why
     link.verdict = newVerdict('target')
     return this.#claim(link, { ...link.verdict.now, detail: why })
   }
 
   #claim(link: OwnLink, verdict: Verdict): boolean {
     const before = link.claim
-    // A fresh verdict knows nothing until its first sample, and then it does.
     if (verdict.state === before.state && verdict.dead === before.dead && verdict.detail === before.detail) return false
     const turned = verdict.state !== before.state || verdict.dead !== before.dead
     const sinceMs = turned ? this.#wall(verdict.sinceMs) : before.sinceMs
     link.claim = { ...before, state: verdict.state, dead: verdict.dead, detail: verdict.detail, sinceMs }
-    if (turned) this.#onTurn({ toType: link.toType, to: link.to, kind: link.kind, from: before.state, claim: link.claim })
     return true
   }
 
@@ -107,26 +98,4 @@ function keyOf(link: { toType: 'node' | 'target'; to: string }): string {
 
 function newVerdict(toType: 'node' | 'target'): LinkVerdict {
   return createVerdict(toType === 'node' ? NODE_POLICY : TARGET_POLICY)
-}
-
-/** Whether this node can trust its own view. Hysteresis, so that a moment of load does not make the row flap. */
-export class LocalHealth {
-  static readonly STALL_MS = 400
-  static readonly STALLS = 3
-  static readonly WINDOW_MS = 10_000
-  static readonly CALM_MS = 30_000
-  readonly #stalls: number[] = []
-  #busy = false
-
-  /** To be told the longest wait of the event loop since the last call. */
-  observe(longestMs: number, nowMs: number): void {
-    if (longestMs > LocalHealth.STALL_MS) this.#stalls.push(nowMs)
-    const keepMs = this.#busy ? LocalHealth.CALM_MS : LocalHealth.WINDOW_MS
-    while (this.#stalls[0] !== undefined && nowMs - this.#stalls[0] > keepMs) this.#stalls.shift()
-    this.#busy = this.#busy ? this.#stalls.length > 0 : this.#stalls.length >= LocalHealth.STALLS
-  }
-
-  reasons(isIsolated: boolean): Degraded[] {
-    return [...(isIsolated ? (['hears-nobody'] as const) : []), ...(this.#busy ? (['busy'] as const) : [])]
-  }
 }

@@ -13,12 +13,13 @@ import {
   type Targets,
   type Why,
 } from '../contract/index.ts'
-import { RHYTHM, type Grid } from '../grid/index.ts'
+import { RHYTHM } from '../grid/index.ts'
 import { mergeGraph, type NodeFacts, type RowLink } from '../judge/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
 import { whySentences } from '../tell/index.ts'
 import type { OwnLinks } from './own-links.ts'
+import type { Seat } from './seat.ts'
 
 type Figure = { readonly lossRatio: number | null; readonly rttMsP50: number | null }
 
@@ -26,9 +27,8 @@ export type ViewsOptions = {
   readonly clock: Clock
   readonly ownLinks: OwnLinks
   readonly store: Store
+  readonly seat: Seat
   readonly simulated: boolean
-  /** The grid and its name; both change when the node leaves. */
-  grid(): { readonly grid: Grid; readonly name: string }
 }
 
 /** How long a merged graph may be shown again when no state changed: only ages and figures move meanwhile. */
@@ -52,7 +52,7 @@ export class Views {
 
   /** Takes in the figures of a node's latest pulse; they follow the links of the row that the pulse names. */
   learnFigures(identity: Identity): void {
-    const entry = this.#options.grid().grid.table.get(identity)
+    const entry = this.#options.seat.grid.table.get(identity)
     if (!entry?.pulse || entry.pulse.version !== entry.row.version) return
     const figures = new Map<string, Figure>()
     const atMs = this.#options.clock.wallMs()
@@ -63,7 +63,13 @@ export class Views {
       const rttMsP50 = rttUs === null ? null : rttUs / 1_000
       figures.set(`${link.toType}:${link.to}`, { lossRatio: lossPerMille / 1_000, rttMsP50 })
       const sent = 100
-      this.#options.store.recordSketch({ link: linkKey(identity, link.toType, link.to), atMs, sent, lost: Math.round((lossPerMille / 1_000) * sent), rttMsP50 })
+      this.#options.store.recordSketch({
+        link: linkKey(identity, link.toType, link.to),
+        atMs,
+        sent,
+        lost: Math.round((lossPerMille / 1_000) * sent),
+        rttMsP50,
+      })
     })
     this.#figures.set(identity, figures)
   }
@@ -71,7 +77,7 @@ export class Views {
   graph(): Graph {
     const nowMs = this.#options.clock.monoMs()
     if (this.#cached && nowMs - this.#cached.atMs < FIGURES_MS) return this.#cached.graph
-    const { grid, name } = this.#options.grid()
+    const { grid, name } = this.#options.seat
     const nodes = [...grid.table.entries()].map(({ row, heardMs }): NodeFacts => {
       const isSelf = row.identity === grid.self
       const member = grid.member(row.identity)
@@ -103,7 +109,9 @@ export class Views {
   }
 
   #figureOf(observer: Identity, isSelf: boolean, link: { toType: 'node' | 'target'; to: string }): Figure {
-    const figure = isSelf ? this.#options.ownLinks.verdict(link.toType, link.to) : this.#figures.get(observer)?.get(`${link.toType}:${link.to}`)
+    const figure = isSelf
+      ? this.#options.ownLinks.verdict(link.toType, link.to)
+      : this.#figures.get(observer)?.get(`${link.toType}:${link.to}`)
     return { lossRatio: figure?.lossRatio ?? null, rttMsP50: figure?.rttMsP50 ?? null }
   }
 
@@ -113,12 +121,9 @@ export class Views {
 
   targets(): Targets {
     const { targets, links } = this.graph()
-    return { targets: targets.map((target) => ({ ...target, links: links.filter((link) => link.toType === 'target' && link.to === target.id) })) }
-  }
-
-  /** The label of an identity, for sentences. */
-  labelOf(identity: string): string {
-    return this.graph().nodes.find((node) => node.identity === identity)?.id ?? identity.slice(0, 8)
+    return {
+      targets: targets.map((target) => ({ ...target, links: links.filter((link) => link.toType === 'target' && link.to === target.id) })),
+    }
   }
 
   async why(from: string, to: string): Promise<Why> {
@@ -126,11 +131,15 @@ export class Views {
     const link = findLink(graph, from, to)
     const node = (id: string): GraphNode | null => graph.nodes.find((node) => node.id === id) ?? null
     const isNode = link.toType === 'node'
-    const otherWay = isNode ? (graph.links.find((other) => other.from === to && other.to === from && other.toType === 'node') ?? null) : null
+    const otherWay = isNode
+      ? (graph.links.find((other) => other.from === to && other.to === from && other.toType === 'node') ?? null)
+      : null
     const viaOthers = graph.links.filter((other) => other.to === to && other.toType === link.toType && other.from !== from)
     const nowMs = this.#options.clock.wallMs()
     const points = node(from)?.self ? await this.#options.store.history(keyOf(graph, link), nowMs - 60_000, nowMs, 1_000) : []
-    const rttMsUsual = node(from)?.self ? (this.#options.ownLinks.verdict(link.toType, isNode ? (node(to)?.identity ?? to) : to)?.rttMsUsual ?? null) : null
+    const rttMsUsual = node(from)?.self
+      ? (this.#options.ownLinks.verdict(link.toType, isNode ? (node(to)?.identity ?? to) : to)?.rttMsUsual ?? null)
+      : null
     const context = { at: graph.at, from: node(from), to: isNode ? node(to) : null, otherWay, viaOthers, points, rttMsUsual }
     return { link, sentences: whySentences(link, context), otherWay, viaOthers, points }
   }

@@ -30,7 +30,9 @@ export async function listenTcp(host: string, port: number, onConnection: (socke
   })
   server.maxConnections = CONNECTIONS_MAX
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new MidwatchError('MW_PORT', `cannot listen on TCP ${host}:${port}: ${error.message}`, { cause: error })))
+    server.once('error', (error) =>
+      reject(new MidwatchError('MW_PORT', `cannot listen on TCP ${host}:${port}: ${error.message}`, { cause: error })),
+    )
     server.listen({ host, port }, () => resolve())
   })
   const address = server.address()

@@ -35,7 +35,11 @@ export type Network = {
 export type NetworkCounters = { sent: number; sentBytes: number; received: number; receivedBytes: number; sendErrors: number }
 
 /** Opens the UDP sockets. `port` 0 takes any; the answer says which. Errors: MW_PORT. */
-export async function openNetwork(options: { host: string; port: number; lanes: number }): Promise<Network & { port: number; counters: NetworkCounters }> {
+export async function openNetwork(options: {
+  host: string
+  port: number
+  lanes: number
+}): Promise<Network & { port: number; counters: NetworkCounters }> {
   const six = isIPv6(options.host)
   const counters: NetworkCounters = { sent: 0, sentBytes: 0, received: 0, receivedBytes: 0, sendErrors: 0 }
   let listener: (bytes: Uint8Array, from: Address) => void = () => {}

@@ -87,7 +87,16 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
   }
 
   function add(identity: Identity): void {
-    const peer: Peer = { sequence: 0, pending: new Map(), missed: new Map(), smoothedRttMs: null, failures: 0, requestsReceived: 0, theyHeard: null, timers: new Set() }
+    const peer: Peer = {
+      sequence: 0,
+      pending: new Map(),
+      missed: new Map(),
+      smoothedRttMs: null,
+      failures: 0,
+      requestsReceived: 0,
+      theyHeard: null,
+      timers: new Set(),
+    }
     peers.set(identity, peer)
     const next = (): void => {
       probe(identity, peer)
@@ -102,9 +111,15 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     firstSentMs ??= now
     const sequence = ++peer.sequence
     counters.sent++
-    const timeoutMs = peer.smoothedRttMs === null ? TIMING.timeoutFirstMs : Math.min(TIMING.timeoutMaxMs, Math.max(TIMING.timeoutMinMs, 3 * peer.smoothedRttMs + 100))
+    const timeoutMs =
+      peer.smoothedRttMs === null
+        ? TIMING.timeoutFirstMs
+        : Math.min(TIMING.timeoutMaxMs, Math.max(TIMING.timeoutMinMs, 3 * peer.smoothedRttMs + 100))
     peer.pending.set(sequence, { sentMs: now, cancel: wait(identity, peer, sequence, timeoutMs, true) })
-    options.send(identity, encodeProbe({ type: 'request', flow: FLOW, sequence, sentUs: now * 1_000, heardAgoMs: options.heardAgoMs(identity) }))
+    options.send(
+      identity,
+      encodeProbe({ type: 'request', flow: FLOW, sequence, sentUs: now * 1_000, heardAgoMs: options.heardAgoMs(identity) }),
+    )
   }
 
   function wait(identity: Identity, peer: Peer, sequence: number, timeoutMs: number, mayGrace: boolean): () => void {
@@ -129,7 +144,8 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     }
     counters.lost++
     peer.failures++
-    if (peer.failures === 1) for (const delayMs of TIMING.confirmAtMs) later(peer, delayMs, () => peer.failures > 0 && probe(identity, peer))
+    if (peer.failures === 1)
+      for (const delayMs of TIMING.confirmAtMs) later(peer, delayMs, () => peer.failures > 0 && probe(identity, peer))
     if (peer.failures >= 2) options.onUnanswered(identity)
   }
 
@@ -181,7 +197,17 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
       if (packet.type === 'reply') return answered(from, peer, packet.sequence, (packet.repliedUs - packet.receivedUs) / 1_000)
       peer.requestsReceived++
       const times = { sentUs: packet.sentUs, receivedUs: now * 1_000, repliedUs: clock.monoMs() * 1_000 }
-      options.send(from, encodeProbe({ type: 'reply', flow: packet.flow, sequence: packet.sequence, ...times, requestsReceived: peer.requestsReceived, heardAgoMs: 0 }))
+      options.send(
+        from,
+        encodeProbe({
+          type: 'reply',
+          flow: packet.flow,
+          sequence: packet.sequence,
+          ...times,
+          requestsReceived: peer.requestsReceived,
+          heardAgoMs: 0,
+        }),
+      )
     },
     stop() {
       for (const peer of peers.values()) for (const cancel of peer.timers) cancel()

@@ -8,7 +8,13 @@
  *
  * Times are of the clock of who wrote them; only differences of one clock are ever used.
  */
-export type Request = { readonly type: 'request'; readonly flow: number; readonly sequence: number; readonly sentUs: number; readonly heardAgoMs: number | null }
+export type Request = {
+  readonly type: 'request'
+  readonly flow: number
+  readonly sequence: number
+  readonly sentUs: number
+  readonly heardAgoMs: number | null
+}
 export type Reply = {
   readonly type: 'reply'
   readonly flow: number

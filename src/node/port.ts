@@ -1,0 +1,87 @@
+import { formatAddress, type Address, type NetworkCounters } from '../platform/index.ts'
+import type { Settings } from '../contract/index.ts'
+import type { NodeEvent, NodePort } from '../serve/index.ts'
+import type { Store } from '../store/index.ts'
+import { rundown } from '../tell/index.ts'
+import type { Chronicle } from './chronicle.ts'
+import { doctorChecks } from './doctor.ts'
+import { nodeMetrics } from './metrics.ts'
+import type { Seat } from './seat.ts'
+import type { Views } from './views.ts'
+import type { Watch } from './watch.ts'
+
+export type PortOptions = {
+  readonly settings: Settings
+  readonly seat: Seat
+  readonly watch: Watch
+  readonly views: Views
+  readonly chronicle: Chronicle
+  readonly store: Store
+  readonly network: NetworkCounters
+  readonly demo: NodePort['demo']
+  advertised(): Address
+}
+
+/** Tells listeners of the API that something changed. */
+export class Changes {
+  readonly #listeners = new Set<(event: NodeEvent) => void>()
+
+  tell(event: NodeEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  subscribe(listener: (event: NodeEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}
+
+/** What the API may ask of this node. */
+export function createPort(options: PortOptions, changes: Changes): NodePort {
+  const { settings, seat, watch, views, chronicle, store, network } = options
+  return {
+    graph: () => views.graph(),
+    rundown: () => rundown(views.graph()),
+    nodes: () => views.nodes(),
+    targets: () => views.targets(),
+    why: (from, to) => views.why(from, to),
+    history: (from, to, window) => views.history(from, to, window),
+    timeline: (query) => chronicle.timeline(query),
+    async invite() {
+      const made = seat.invitations.make([formatAddress(options.advertised())])
+      const expiresAt = new Date(made.expiresAtMs).toISOString()
+      chronicle.append({ type: 'invitation.made', invitation: made.invitation, expiresAt })
+      return { command: `midwatch join ${made.token}`, token: made.token, expiresAt }
+    },
+    leave: () => seat.leave(),
+    doctor: async () => ({
+      checks: await doctorChecks({ settings, store, graph: views.graph(), advertised: options.advertised(), network }),
+    }),
+    demo: options.demo && recorded(options.demo, chronicle),
+    ready() {
+      const waits = watch.firstProbeMs() === null && seat.grid.peers().length > 0
+      return { ready: !waits, waitingFor: waits ? 'the first probe' : null }
+    },
+    metrics: () => nodeMetrics({ graph: views.graph(), seat, watch, store, network }),
+    subscribe(listener) {
+      const stopChanges = changes.subscribe(listener)
+      const stopChronicle = chronicle.listen((entry) => listener({ type: 'change', entry }))
+      return () => {
+        stopChanges()
+        stopChronicle()
+      }
+    },
+  }
+}
+
+/** A fault that was switched belongs on the timeline. */
+function recorded(demo: NonNullable<NodePort['demo']>, chronicle: Chronicle): NonNullable<NodePort['demo']> {
+  return {
+    list: () => demo.list(),
+    async set(id, on) {
+      const after = await demo.set(id, on)
+      chronicle.append({ type: 'fault.switched', fault: after.faults.find((fault) => fault.id === id)?.title ?? id, on })
+      return after
+    },
+  }
+}

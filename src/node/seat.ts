@@ -1,0 +1,179 @@
+import type { Identity, Settings } from '../contract/index.ts'
+import { createInvitations, Grid, gridName, type GridEvent, type Invitations, type LinkClaim, type NodeKeys } from '../grid/index.ts'
+import { formatAddress, type Clock, type Network, type Randomness } from '../platform/index.ts'
+import { resolveAll, type Advertised } from './addresses.ts'
+import type { Chronicle } from './chronicle.ts'
+import type { Memory } from './data-dir.ts'
+import type { Logger } from './log.ts'
+import { PROGRAM_VERSION } from './version.ts'
+
+export type SeatOptions = {
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly settings: Settings
+  readonly keys: NodeKeys
+  readonly network: Network
+  readonly memory: Memory
+  readonly advertised: Advertised
+  readonly chronicle: Chronicle
+  readonly log: Logger
+  onProbe(from: Identity, payload: Uint8Array): void
+  onPulse(identity: Identity): void
+  /** Nodes came, went, or changed what they say. `whole`: more than links' states. */
+  onRows(whole: boolean): void
+  /** A node runs anew: its earlier outage is over as soon as it answers. */
+  onRestart(identity: Identity): void
+}
+
+const GOODBYE_MS = 300
+/** How long a start waits for a first exchange: long with somebody to join, short when it may well be alone. */
+const MEET_JOIN_MS = 800
+const MEET_KNOWN_MS = 400
+
+/** This node's seat in a grid: which one it is in, how it comes in and how it leaves; and what it hears there, written down. */
+export class Seat {
+  readonly #options: SeatOptions
+  readonly #heard = new Map<Identity, { links: readonly LinkClaim[]; incarnation: number; card: string }>()
+  #seeds: readonly string[]
+  #grid!: Grid
+  #invitations!: Invitations
+  #name = ''
+  #savedPeers = ''
+
+  constructor(options: SeatOptions, seeds: readonly string[]) {
+    this.#options = options
+    this.#seeds = [...new Set(seeds)]
+  }
+
+  get grid(): Grid {
+    return this.#grid
+  }
+
+  /** Public name of the grid. */
+  get name(): string {
+    return this.#name
+  }
+
+  get invitations(): Invitations {
+    return this.#invitations
+  }
+
+  /** Takes a seat in the grid of this key; `enter` makes it speak. The incarnation is on the disk before anyone hears it. */
+  async take(gridKey: Uint8Array): Promise<void> {
+    const { memory, clock, random, chronicle, advertised, settings } = this.#options
+    const incarnation = (await memory.lastIncarnation()) + 1
+    await memory.setIncarnation(incarnation)
+    const grid: Grid = new Grid({
+      clock,
+      random,
+      network: this.#options.network,
+      keys: this.#options.keys,
+      gridKey,
+      card: { id: settings.id, site: settings.site, program: PROGRAM_VERSION, address: formatAddress(advertised.current()) },
+      incarnation,
+      reserveIncarnation: (higher) =>
+        void memory.setIncarnation(higher).catch((error: unknown) => this.#options.log.error({ error }, 'cannot write the incarnation')),
+      seeds: () => resolveAll(this.#seeds),
+      onEvent: (event) => this.#onEvent(grid, event),
+      onProbe: this.#options.onProbe,
+      onSeenAs: (seen) => {
+        if (advertised.seenAs(seen)) grid.setAddress(formatAddress(advertised.current()))
+      },
+    })
+    this.#grid = grid
+    this.#name = gridName(gridKey)
+    this.#invitations = createInvitations({
+      clock,
+      random,
+      gridKey,
+      peers: () => [formatAddress(advertised.current()), ...this.#addresses()],
+      onUsed: (invitation, by) => chronicle.appendForGood({ type: 'invitation.used', invitation, by }),
+      onRefused: (reason) => chronicle.append({ type: 'invitation.refused', reason }),
+    })
+  }
+
+  /** Hears from others what the grid knows of this node before it speaks, then speaks. */
+  async enter(): Promise<void> {
+    const { advertised, settings } = this.#options
+    const own = formatAddress(advertised.current())
+    const seeds = (await resolveAll(this.#seeds.slice(0, 8))).filter((seed) => formatAddress(seed) !== own)
+    if (seeds.length > 0) {
+      const met = Promise.any(seeds.map(async (seed) => (await this.#grid.meet(seed)) || Promise.reject(new Error('no answer')))).catch(
+        () => false,
+      )
+      await Promise.race([met, this.#pause(settings.join.length > 0 ? MEET_JOIN_MS : MEET_KNOWN_MS)])
+    }
+    this.#grid.start()
+  }
+
+  /** Says goodbye, forgets the grid's key and goes on alone, in a grid of its own. */
+  async leave(): Promise<void> {
+    const { memory, random } = this.#options
+    this.#grid.leave()
+    await this.#pause(GOODBYE_MS)
+    this.#grid.stop()
+    const key = random.bytes(32)
+    await memory.setGridKey(key)
+    await memory.setPeers([])
+    this.#seeds = []
+    this.#heard.clear()
+    await this.take(key)
+    this.#grid.start()
+    this.#options.onRows(true)
+  }
+
+  /** Keeps where the others are, for the next start. */
+  async savePeers(): Promise<void> {
+    const addresses = this.#addresses()
+    // That nobody is there says nothing about where they were.
+    if (addresses.length === 0 || addresses.join() === this.#savedPeers) return
+    this.#savedPeers = addresses.join()
+    await this.#options.memory.setPeers(addresses)
+  }
+
+  #addresses(): string[] {
+    return [...this.#grid.table.entries()].flatMap(({ row }) =>
+      row.identity === this.#grid.self || row.left || row.address === null ? [] : [row.address],
+    )
+  }
+
+  #onEvent(grid: Grid, event: GridEvent): void {
+    const { chronicle, log, settings } = this.#options
+    const row = 'identity' in event ? grid.table.get(event.identity)?.row : undefined
+    switch (event.type) {
+      case 'pulse':
+        return this.#options.onPulse(event.identity)
+      case 'row':
+        return this.#onRow(grid, event.identity)
+      case 'member':
+        if (row)
+          chronicle.append({ type: 'member.changed', identity: event.identity, id: row.id, site: row.site, from: event.from, to: event.to })
+        return this.#options.onRows(true)
+      case 'forked':
+        log.warn({ identity: event.identity, id: row?.id }, 'a node told two different things under one version: it runs twice, or it lies')
+        return chronicle.append({ ...event, type: 'row.forked', id: row?.id ?? event.identity })
+      case 'degraded':
+        return chronicle.append({ type: 'observer.degraded', id: settings.id, reasons: [...event.reasons] })
+    }
+  }
+
+  #onRow(grid: Grid, identity: Identity): void {
+    const row = grid.table.get(identity)?.row
+    const before = this.#heard.get(identity)
+    if (!row) {
+      this.#heard.delete(identity)
+      return this.#options.onRows(true)
+    }
+    const card = JSON.stringify([row.id, row.site, row.address, row.left, row.degraded, row.incarnation])
+    this.#heard.set(identity, { links: row.links, incarnation: row.incarnation, card })
+    const nameOf = (link: LinkClaim): string =>
+      link.toType === 'node' ? (grid.table.get(link.to as Identity)?.row.id ?? link.to.slice(0, 8)) : link.to
+    this.#options.chronicle.appendTurns(before?.links ?? [], row.links, row.id, nameOf)
+    if (before && before.incarnation !== row.incarnation && identity !== grid.self) this.#options.onRestart(identity)
+    this.#options.onRows(before?.card !== card || before.links.length !== row.links.length)
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.after(delayMs, resolve))
+  }
+}

@@ -1,0 +1,118 @@
+import { linkKey, type Identity, type Settings } from '../contract/index.ts'
+import type { Grid, NodeKeys } from '../grid/index.ts'
+import { createLoadMeter, every, type Clock, type Randomness } from '../platform/index.ts'
+import { createNodeProber, createProber, targetAddress } from '../sense/index.ts'
+import type { Store } from '../store/index.ts'
+import { LocalHealth } from './local-health.ts'
+import { OwnLinks } from './own-links.ts'
+
+export type WatchOptions = {
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly settings: Settings
+  readonly keys: NodeKeys
+  readonly store: Store
+  grid(): Grid
+  /** Called a few times a second: figures moved. */
+  onTick(): void
+}
+
+export type Watch = {
+  readonly ownLinks: OwnLinks
+  start(): void
+  stop(): Promise<void>
+  /** A probe packet from another node. */
+  receiveProbe(from: Identity, payload: Uint8Array): void
+  /** The grid's nodes changed: probe those that are there now. */
+  updatePeers(): void
+  /** Milliseconds from the start of this process to the first probe of another node; null before. */
+  firstProbeMs(): number | null
+  counters(): { nodes: Record<string, number>; targets: Record<string, number> }
+}
+
+const TICK_MS = 500
+
+/** What this node sees for itself: probes go out, verdicts come in, and the grid is told. */
+export function createWatch({ clock, random, settings, keys, store, grid, onTick }: WatchOptions): Watch {
+  const ownLinks = new OwnLinks(clock)
+  const health = new LocalHealth()
+  const load = createLoadMeter()
+  let stopTick = (): void => {}
+  let started = false
+
+  const nodeProber = createNodeProber({
+    clock,
+    random,
+    everyMs: settings.probeEveryMs,
+    send: (to, payload) => grid().sendProbe(to, payload),
+    heardAgoMs: (from) => grid().member(from)?.heardAgoMs ?? null,
+    onUnanswered: (peer) => grid().unanswered(peer),
+    onSample(peer, sample) {
+      if (!sample.discount)
+        store.record({ link: linkKey(keys.identity, 'node', peer), atMs: clock.wallMs(), ok: sample.ok, rttMs: sample.rttMs })
+      if (ownLinks.judge('node', peer, { ...sample, detail: null })) publish()
+    },
+  })
+  const prober = createProber({
+    clock,
+    random,
+    observer: keys.identity,
+    onSample(sample) {
+      store.record(sample)
+      if (ownLinks.judge('target', targetOf(sample.link), sample)) publish()
+    },
+    onCannot(link, detail) {
+      if (ownLinks.cannot(targetOf(link), detail)) publish()
+    },
+  })
+  const targets = settings.targets.map((target) => ({
+    to: target.name,
+    kind: target.kind,
+    address: targetAddress(target),
+    site: target.site ?? null,
+  }))
+
+  function targetOf(link: string): string {
+    return link.slice(linkKey(keys.identity, 'target', '').length)
+  }
+
+  function publish(): void {
+    grid().setLinks(ownLinks.claims(), health.reasons(grid().isIsolated))
+  }
+
+  function updatePeers(): void {
+    // Before the grid listens an answer would be missed, and count as a loss.
+    if (!started) return
+    const peers = grid().peers()
+    nodeProber.setPeers(peers)
+    ownLinks.setDestinations(peers, targets)
+    publish()
+  }
+
+  return {
+    ownLinks,
+    start() {
+      started = true
+      updatePeers()
+      prober.setTargets(settings.targets)
+      prober.start()
+      stopTick = every(clock, TICK_MS, () => {
+        health.observe(load.longestMs(), clock.monoMs())
+        publish()
+        grid().setFigures(ownLinks.figures())
+        onTick()
+      })
+    },
+    async stop() {
+      stopTick()
+      load.stop()
+      nodeProber.stop()
+      await prober.stop()
+    },
+    receiveProbe: (from, payload) => nodeProber.receive(from, payload),
+    updatePeers,
+    // The monotonic clock of the process began with it.
+    firstProbeMs: () => nodeProber.firstSentMs,
+    counters: () => ({ nodes: nodeProber.counters, targets: prober.counters() }),
+  }
+}
