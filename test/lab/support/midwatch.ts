@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { callbackify } from 'node:util'
 import type { Graph, GraphLink, LinksChanged, Rundown, Timeline, TimelineEntry } from '../../../src/contract/index.ts'
 import type { Host } from './namespaces.ts'
 import type { LabProcess } from './processes.ts'
@@ -22,6 +23,8 @@ export type LabNode = {
   post<T>(path: string): Promise<T>
   /** What is known of it, kept up to date by its own event stream. */
   watch(): Promise<Watch>
+  /** Ends the event stream, for a node works less when nobody listens. */
+  unwatch(): void
 }
 
 export type LabNodeOptions = {
@@ -39,11 +42,9 @@ export function labNode(options: LabNodeOptions): LabNode {
   let running: LabProcess | null = null
   let watch: Watch | null = null
   const agent = new Agent({ keepAlive: true, maxSockets: 2 })
+  const connect = callbackify((port: number) => host.connect(port))
   agent.createConnection = (_options, callback) => {
-    host.connect(PORT).then(
-      (socket) => callback?.(null, socket),
-      (error: Error) => callback?.(error, null as never),
-    )
+    connect(PORT, (error, socket) => callback?.(error, socket))
     return undefined
   }
 
@@ -87,8 +88,7 @@ export function labNode(options: LabNodeOptions): LabNode {
       }
     },
     async kill() {
-      watch?.close()
-      watch = null
+      node.unwatch()
       await running?.kill()
       agent.destroy()
     },
@@ -100,8 +100,13 @@ export function labNode(options: LabNodeOptions): LabNode {
       const answer = await ask('GET', '/api/events')
       if (answer.statusCode !== 200) throw new Error(`${id} answered ${answer.statusCode} to /api/events`)
       watch = new Watch(id, answer)
-      await watch.until(() => watch?.hash !== '', 10_000)
-      return watch
+      const opened = watch
+      await opened.until(() => opened.hash !== '', 10_000)
+      return opened
+    },
+    unwatch() {
+      watch?.close()
+      watch = null
     },
   }
   return node
@@ -204,7 +209,7 @@ export async function journalSince(node: LabNode, sinceSeq: number): Promise<Tim
     const { entries } = await node.get<Timeline>(`/api/timeline?limit=1000${before}`)
     all.push(...entries.filter((entry) => entry.seq > sinceSeq))
     const last = entries.at(-1)
-    if (last === undefined || last.seq <= sinceSeq + 1 || last.seq === 1) return all.reverse()
+    if (last === undefined || last.seq <= sinceSeq + 1 || last.seq === 1) return all.toReversed()
     before = `&before=${last.seq}`
   }
 }

@@ -61,7 +61,10 @@ rm -rf "$2"
 export function labMissing(): string | null {
   if (process.platform !== 'linux') return 'network namespaces need Linux'
   if (process.getuid?.() !== 0) return 'network namespaces need root'
-  for (const [program, debianPackage] of [['ip', 'iproute2'], ['nft', 'nftables']] as const) {
+  for (const [program, debianPackage] of [
+    ['ip', 'iproute2'],
+    ['nft', 'nftables'],
+  ] as const) {
     if (!onPath(program)) return `${program} is missing (Debian package ${debianPackage})`
   }
   return null
