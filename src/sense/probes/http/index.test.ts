@@ -149,21 +149,36 @@ test('redirectTo checks the redirect itself', async () => {
   expect((await probe(still, { redirectTo: '/other' })).detail).toBe('answer redirects nowhere')
 })
 
-test('a redirect to elsewhere carries no header that could be a key, and does not reach this host', async () => {
+test('a redirect to another origin carries no header that could be a key', async () => {
   const seen: IncomingMessage[] = []
   const other = await serve((request, response) => {
     seen.push(request)
     response.end()
   })
-  const url = await serve((_, response) => response.writeHead(302, { location: other }).end())
-  expect((await probe(url, { headers: { 'X-Key': 'k' } })).detail).toBe(
-    'redirects to an address of this host or link, which is not followed',
-  )
-  expect(seen).toEqual([])
-  const byName = await serve((_, response) => response.writeHead(302, { location: other.replace('127.0.0.1', 'localhost') }).end())
-  expect((await probe(byName)).detail).toBe('redirects to an address of this host or link, which is not followed')
-  const file = await serve((_, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end())
-  expect((await probe(file)).detail).toBe('redirects to something that is not http')
+  const url = await serve((_, response) => response.writeHead(307, { location: other }).end())
+  const settings = { method: 'POST', headers: { 'X-Key': 'k', 'Accept-Language': 'de' } }
+  expect(await probe(url.replace('//', '//user:secret@'), settings)).toMatchObject({ ok: true })
+  expect(seen[0]).toMatchObject({ method: 'POST', headers: { 'accept-language': 'de' } })
+  expect(seen[0]?.headers).not.toHaveProperty('x-key')
+  expect(seen[0]?.headers).not.toHaveProperty('authorization')
+})
+
+test('a redirect does not turn the probe against its own host, the cloud or a file', async () => {
+  let requests = 0
+  const other = await serve((_, response) => {
+    requests++
+    response.end()
+  })
+  const redirectTo = async (location: string) =>
+    (await probe(await serve((_, response) => response.writeHead(302, { location }).end()))).detail
+  const refused = 'redirects to an address of this host or link, which is not followed'
+  expect(await redirectTo(other.replace('127.0.0.1', 'localhost'))).toBe(refused)
+  expect(await redirectTo(other.replace('127.0.0.1', '[::ffff:127.0.0.1]'))).toBe(refused)
+  expect(await redirectTo('http://169.254.169.254/latest/meta-data')).toBe(refused)
+  expect(await redirectTo('http://0/')).toBe(refused)
+  expect(requests).toBe(0)
+  expect(await redirectTo('file:///etc/passwd')).toBe('redirects to something that is not http')
+  expect(await redirectTo('http://')).toBe('redirects to something that is no address')
 })
 
 test('https: the certificate is checked before anything is sent, unless insecure', async () => {

@@ -16,7 +16,7 @@ export const probeHttp: Probe<'http'> = async (target, context) => {
     url: new URL(target.url),
     method: target.method,
     headers: { 'user-agent': 'midwatch', accept: '*/*', ...lowerCased(target.headers) },
-    sameOrigin: true,
+    ownersHost: true,
   }
   try {
     for (let followed = 0; ; followed++) {
@@ -51,8 +51,8 @@ export const probeHttp: Probe<'http'> = async (target, context) => {
       headers: to.headers,
       insecure: target.insecure,
       maxBodyBytes: wantsBody ? LIMITS.httpTargetBodyBytes : 0,
-      // The owner chose the first address; the peer chose this one, and must not turn the probe against this host or its cloud's metadata.
-      ...(to.sameOrigin ? {} : { refuses: ownOrLocal }),
+      // The owner chose the first host; the peer chose this one, and must not turn the probe against this host or its cloud's metadata.
+      ...(to.ownersHost ? {} : { refuses: ownOrLocal }),
       signal: context.signal,
       onPhase: (reached) => (phase = reached),
     })

@@ -6,8 +6,8 @@ export type Step = {
   readonly url: URL
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
-  /** Still at the origin that the owner wrote. */
-  readonly sameOrigin: boolean
+  /** Still at the host that the owner wrote, be it on another port. */
+  readonly ownersHost: boolean
 }
 
 /** Headers that tell nothing, so that they may follow to another origin; any other may be a key. */
@@ -30,7 +30,7 @@ export function nextRequest(step: Step, answer: HttpAnswer): Step | string {
     url,
     method: becomesGet && step.method !== 'HEAD' ? 'GET' : step.method,
     headers: here ? step.headers : Object.fromEntries(Object.entries(step.headers).filter(([name]) => HARMLESS.has(name))),
-    sameOrigin: step.sameOrigin && here,
+    ownersHost: step.ownersHost && url.hostname === step.url.hostname,
   }
 }
 
