@@ -82,7 +82,11 @@ export async function answerExchange(stream: SealedStream, port: ExchangePort): 
 }
 
 /** What they lack and what we lack. `range` limits it to the part of the table that `theirs` covers. */
-export function compare(table: RowTable, theirs: readonly VersionEntry[], range?: { first: Identity; last: Identity }): { newer: Identity[]; wanted: Identity[] } {
+export function compare(
+  table: RowTable,
+  theirs: readonly VersionEntry[],
+  range?: { first: Identity; last: Identity },
+): { newer: Identity[]; wanted: Identity[] } {
   const told = new Map(theirs.map((entry) => [entry.identity, entry]))
   const newer: Identity[] = []
   for (const { row } of table.entries()) {

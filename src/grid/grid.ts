@@ -205,12 +205,19 @@ export class Grid {
   /** A peer left probes unanswered: ask go-betweens, as SWIM does. */
   unanswered(identity: Identity): void {
     if (!this.#members.isWorthAsking(identity)) return
-    const goBetweens = pick(this.#options.random, this.#members.others('up').filter((other) => other !== identity), 3)
+    const goBetweens = pick(
+      this.#options.random,
+      this.#members.others('up').filter((other) => other !== identity),
+      3,
+    )
     this.#ask(identity, goBetweens, 1)
   }
 
   /** A caller on the grid's TCP port. `join` handles callers with an invitation. */
-  async accept(stream: ByteStream, join: { keyOf(hint: Uint8Array): Uint8Array | null; answer(hint: Uint8Array, stream: SealedStream): Promise<void> }): Promise<void> {
+  async accept(
+    stream: ByteStream,
+    join: { keyOf(hint: Uint8Array): Uint8Array | null; answer(hint: Uint8Array, stream: SealedStream): Promise<void> },
+  ): Promise<void> {
     if (this.#streams >= LIMITS.streams) {
       this.counters.streamsRefused++
       stream.destroy()
@@ -257,7 +264,7 @@ export class Grid {
 
   #forgetLeft(): void {
     const now = this.#options.clock.monoMs()
-    for (const { row, heardMs } of [...this.table.entries()]) {
+    for (const { row, heardMs } of this.table.entries()) {
       if (!row.left || now - heardMs < RHYTHM.forgetLeftMs) continue
       this.table.forget(row.identity)
       this.#members.forget(row.identity)
@@ -381,7 +388,7 @@ export class Grid {
 
   /** A session speaks for one start of one node; what an earlier start said is old, and could be a replay. */
   #ownsSession(session: Session, sender: Identity, incarnation: number): boolean {
-    session.owner ??= `${sender}`
+    session.owner ??= sender
     const known = this.table.get(sender)
     return session.owner === sender && (!known || incarnation >= known.row.incarnation)
   }
@@ -477,7 +484,11 @@ export class Grid {
     }
     const entry = this.table.get(rumour.subject)
     if (!entry) return
-    const isCurrent = compareVersions({ incarnation: entry.row.incarnation, version: beatOf(entry) }, { incarnation: rumour.incarnation, version: rumour.beat }) <= 0
+    const isCurrent =
+      compareVersions(
+        { incarnation: entry.row.incarnation, version: beatOf(entry) },
+        { incarnation: rumour.incarnation, version: rumour.beat },
+      ) <= 0
     if (!this.#members.rumour(rumour, isCurrent)) return
     this.#tell(`rumour:${rumour.subject}:${rumour.accuser}`, [encodeMessage(rumour)])
     this.#soon()

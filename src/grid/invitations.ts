@@ -14,7 +14,12 @@ const SECRET_BYTES = 20
 
 const Token = z.tuple([z.instanceof(Uint8Array).refine((value) => value.length === SECRET_BYTES), z.array(HostPort).min(1).max(8)])
 const Request = z.tuple([z.literal('join'), Identity])
-const Grant = z.tuple([z.literal('grant'), z.instanceof(Uint8Array).refine((value) => value.length === 32), z.array(HostPort).max(64), z.string().max(64)])
+const Grant = z.tuple([
+  z.literal('grant'),
+  z.instanceof(Uint8Array).refine((value) => value.length === 32),
+  z.array(HostPort).max(64),
+  z.string().max(64),
+])
 
 export type Invited = { readonly gridKey: Uint8Array; readonly peers: readonly string[]; readonly seenAs: string }
 
@@ -106,7 +111,8 @@ export function createInvitations(options: InvitationsOptions): Invitations {
 /** Reads a token. MW_INVITATION when it is not one. */
 export function readToken(text: string): { secret: Uint8Array; addresses: string[] } {
   const token = text.trim().split(/\s+/).at(-1) ?? ''
-  const bytes = token.startsWith(PREFIX) && token.length < 4_096 ? new Uint8Array(Buffer.from(token.slice(PREFIX.length), 'base64url')) : null
+  const bytes =
+    token.startsWith(PREFIX) && token.length < 4_096 ? new Uint8Array(Buffer.from(token.slice(PREFIX.length), 'base64url')) : null
   const parsed = bytes && parse(Token, bytes)
   if (!parsed) throw new MidwatchError('MW_INVITATION', 'the text does not begin with mw1. or is cut short')
   return { secret: parsed[0], addresses: parsed[1] }

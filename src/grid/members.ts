@@ -66,7 +66,10 @@ export class Members {
 
   /** Members in these states, this node left out, in a fixed order. */
   others(...states: NodeState[]): Identity[] {
-    return [...this.#members].filter(([, member]) => states.includes(member.state)).map(([identity]) => identity).sort()
+    return [...this.#members]
+      .filter(([, member]) => states.includes(member.state))
+      .map(([identity]) => identity)
+      .sort()
   }
 
   /** A row of a node that is not known yet, or of one that is back. */

@@ -5,7 +5,12 @@ import { encodeMessage, MAX_ROW_PARTS, type Message } from './wire.ts'
 type RowPart = Extract<Message, { type: 'row-part' }>
 
 /** A row as messages: one, or numbered parts when it is too long for a datagram. Null when even the parts are too many: a stream carries it then. */
-export function rowMessages(identity: Identity, version: { incarnation: number; version: number }, signed: Signed, maxBytes: number): Uint8Array[] | null {
+export function rowMessages(
+  identity: Identity,
+  version: { incarnation: number; version: number },
+  signed: Signed,
+  maxBytes: number,
+): Uint8Array[] | null {
   const whole = encodeMessage({ type: 'row', ...signed })
   if (whole.length <= maxBytes) return [whole]
   const bytes = Buffer.concat([signed.signature, signed.bytes])
@@ -34,7 +39,9 @@ export class PartsInbox {
     if (message.part >= message.parts || message.piece.length > LIMITS.datagramBytes) return null
     const known = this.#unfinished.get(message.identity)
     const isSame = known?.incarnation === message.incarnation && known.version === message.version && known.pieces.length === message.parts
-    const row = isSame ? known : { incarnation: message.incarnation, version: message.version, pieces: Array<Uint8Array | undefined>(message.parts).fill(undefined) }
+    const row = isSame
+      ? known
+      : { incarnation: message.incarnation, version: message.version, pieces: Array<Uint8Array | undefined>(message.parts).fill(undefined) }
     this.#unfinished.delete(message.identity)
     row.pieces[message.part] = message.piece
     if (!row.pieces.includes(undefined)) {

@@ -60,14 +60,23 @@ const PULSE_CONTEXT = 'midwatch pulse 1'
 
 const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => value.length === length)
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
-const index = (options: readonly unknown[]) => z.number().int().min(0).max(options.length - 1)
+const index = (options: readonly unknown[]) =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .max(options.length - 1)
 const optionalText = (chars: number) => z.string().max(chars).nullable()
 
 const WireLink = z.tuple([
   z.union([bytes(16), z.string().max(LIMITS.labelChars)]),
   index(KINDS),
   index(STATES),
-  z.number().int().min(-1).max(DIRECTIONS.length - 1),
+  z
+    .number()
+    .int()
+    .min(-1)
+    .max(DIRECTIONS.length - 1),
   count.nullable(),
   optionalText(LIMITS.detailChars),
   optionalText(LIMITS.addressChars),

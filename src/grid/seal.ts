@@ -45,7 +45,9 @@ function nonceOf(header: Uint8Array): Buffer {
 }
 
 export type OpenRefusal = 'malformed' | 'too-many-sessions' | 'not-authentic' | 'replayed'
-export type Opened = { readonly ok: true; readonly plain: Uint8Array; readonly session: Session } | { readonly ok: false; readonly why: OpenRefusal }
+export type Opened =
+  | { readonly ok: true; readonly plain: Uint8Array; readonly session: Session }
+  | { readonly ok: false; readonly why: OpenRefusal }
 
 /** What is remembered of a sender's session. `owner` is set by the reader once it knows who speaks. */
 export type Session = { readonly key: Uint8Array; readonly window: ReplayWindow; owner: string | null }
@@ -70,7 +72,8 @@ export function createOpener(gridKey: Uint8Array, clock: Clock): Opener {
 
   return {
     open(datagram) {
-      if (datagram.length < SEAL_OVERHEAD_BYTES || datagram.length > LIMITS.datagramBytes || datagram[0] !== VERSION) return refused('malformed')
+      if (datagram.length < SEAL_OVERHEAD_BYTES || datagram.length > LIMITS.datagramBytes || datagram[0] !== VERSION)
+        return refused('malformed')
       const header = datagram.subarray(0, HEADER_BYTES)
       const name = Buffer.from(header.subarray(1, 1 + SESSION_BYTES)).toString('latin1')
       let session = sessions.get(name)

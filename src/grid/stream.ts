@@ -1,4 +1,13 @@
-import { createCipheriv, createDecipheriv, createHash, diffieHellman, generateKeyPairSync, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  diffieHellman,
+  generateKeyPairSync,
+  createPublicKey,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto'
 import { LIMITS } from '../contract/index.ts'
 import type { ByteStream, Clock } from '../platform/index.ts'
 
@@ -30,7 +39,13 @@ export type SealedStream = {
 }
 
 /** Opens a sealed stream as the caller. Whether the other side knows the key shows with its first frame. */
-export async function callSealed(stream: ByteStream, mode: StreamMode, hint: Uint8Array, secret: Uint8Array, clock: Clock): Promise<SealedStream | null> {
+export async function callSealed(
+  stream: ByteStream,
+  mode: StreamMode,
+  hint: Uint8Array,
+  secret: Uint8Array,
+  clock: Clock,
+): Promise<SealedStream | null> {
   const reader = createReader(stream, clock)
   const own = generateKeyPairSync('x25519')
   const hello = Buffer.concat([MAGIC, Uint8Array.of(mode), hint, rawPublic(own.publicKey)])
@@ -80,7 +95,10 @@ function sealStream(
 ): SealedStream | null {
   let shared: Buffer
   try {
-    shared = diffieHellman({ privateKey, publicKey: createPublicKey({ key: Buffer.concat([X25519_SPKI, theirs]), format: 'der', type: 'spki' }) })
+    shared = diffieHellman({
+      privateKey,
+      publicKey: createPublicKey({ key: Buffer.concat([X25519_SPKI, theirs]), format: 'der', type: 'spki' }),
+    })
   } catch {
     // A public key of low order has no shared secret; nobody honest sends one.
     stream.destroy()

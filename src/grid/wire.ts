@@ -19,7 +19,15 @@ export type Message =
   | { readonly type: 'want'; readonly identities: readonly Identity[] }
   | ({ readonly type: 'row' } & Signed)
   /** A piece of a row that is too long for one datagram. */
-  | { readonly type: 'row-part'; readonly identity: Identity; readonly incarnation: number; readonly version: number; readonly part: number; readonly parts: number; readonly piece: Uint8Array }
+  | {
+      readonly type: 'row-part'
+      readonly identity: Identity
+      readonly incarnation: number
+      readonly version: number
+      readonly part: number
+      readonly parts: number
+      readonly piece: Uint8Array
+    }
   | ({ readonly type: 'pulse' } & Signed)
 
 /** "As of that beat `accuser` gets no answer from it, nor do its go-betweens." A newer beat of the subject refutes it. */
@@ -44,9 +52,21 @@ export const MAX_ROW_PARTS = 32
 
 /** One row a message: its number on the wire is its place here. Numbers are never used again for something else. */
 const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } = {
-  probe: codec(z.tuple([blob]), (m) => [m.payload], ([payload]) => ({ type: 'probe', payload })),
-  ping: codec(z.tuple([nonce]), (m) => [m.nonce], ([n]) => ({ type: 'ping', nonce: n })),
-  ack: codec(z.tuple([nonce]), (m) => [m.nonce], ([n]) => ({ type: 'ack', nonce: n })),
+  probe: codec(
+    z.tuple([blob]),
+    (m) => [m.payload],
+    ([payload]) => ({ type: 'probe', payload }),
+  ),
+  ping: codec(
+    z.tuple([nonce]),
+    (m) => [m.nonce],
+    ([n]) => ({ type: 'ping', nonce: n }),
+  ),
+  ack: codec(
+    z.tuple([nonce]),
+    (m) => [m.nonce],
+    ([n]) => ({ type: 'ack', nonce: n }),
+  ),
   'ping-req': codec(
     z.tuple([nonce, id]),
     (m) => [m.nonce, identityBytes(m.subject)],
@@ -63,24 +83,60 @@ const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } =
       accuser: identityFrom(accuser),
     }),
   ),
-  summary: codec(z.tuple([id]), (m) => [m.hash], ([hash]) => ({ type: 'summary', hash })),
+  summary: codec(
+    z.tuple([id]),
+    (m) => [m.hash],
+    ([hash]) => ({ type: 'summary', hash }),
+  ),
   versions: codec(
     z.tuple([id, id, z.array(entry).max(LIMITS.membersPerDatagram)]),
     (m) => [identityBytes(m.first), identityBytes(m.last), m.entries.map(wireEntry)],
-    ([first, last, entries]) => ({ type: 'versions', first: identityFrom(first), last: identityFrom(last), entries: entries.map(readEntry) }),
+    ([first, last, entries]) => ({
+      type: 'versions',
+      first: identityFrom(first),
+      last: identityFrom(last),
+      entries: entries.map(readEntry),
+    }),
   ),
   want: codec(
     z.tuple([z.array(id).max(LIMITS.membersPerDatagram)]),
     (m) => [m.identities.map(identityBytes)],
     ([identities]) => ({ type: 'want', identities: identities.map(identityFrom) }),
   ),
-  row: codec(z.tuple([blob, blob]), (m) => [m.bytes, m.signature], ([bytes, signature]) => ({ type: 'row', bytes, signature })),
-  'row-part': codec(
-    z.tuple([id, count, count, z.number().int().min(0).max(MAX_ROW_PARTS - 1), z.number().int().min(1).max(MAX_ROW_PARTS), blob]),
-    (m) => [identityBytes(m.identity), m.incarnation, m.version, m.part, m.parts, m.piece],
-    ([identity, incarnation, version, part, parts, piece]) => ({ type: 'row-part', identity: identityFrom(identity), incarnation, version, part, parts, piece }),
+  row: codec(
+    z.tuple([blob, blob]),
+    (m) => [m.bytes, m.signature],
+    ([bytes, signature]) => ({ type: 'row', bytes, signature }),
   ),
-  pulse: codec(z.tuple([blob, blob]), (m) => [m.bytes, m.signature], ([bytes, signature]) => ({ type: 'pulse', bytes, signature })),
+  'row-part': codec(
+    z.tuple([
+      id,
+      count,
+      count,
+      z
+        .number()
+        .int()
+        .min(0)
+        .max(MAX_ROW_PARTS - 1),
+      z.number().int().min(1).max(MAX_ROW_PARTS),
+      blob,
+    ]),
+    (m) => [identityBytes(m.identity), m.incarnation, m.version, m.part, m.parts, m.piece],
+    ([identity, incarnation, version, part, parts, piece]) => ({
+      type: 'row-part',
+      identity: identityFrom(identity),
+      incarnation,
+      version,
+      part,
+      parts,
+      piece,
+    }),
+  ),
+  pulse: codec(
+    z.tuple([blob, blob]),
+    (m) => [m.bytes, m.signature],
+    ([bytes, signature]) => ({ type: 'pulse', bytes, signature }),
+  ),
 }
 const TYPES = Object.keys(CODECS) as Message['type'][]
 

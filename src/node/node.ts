@@ -74,7 +74,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
 type Closers = (() => Promise<void> | void)[]
 
 async function closeAll(closers: Closers): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await Promise.resolve(close()).catch(() => {})
+  for (const close of closers.splice(0).toReversed()) await (async () => close())().catch(() => {})
 }
 
 async function build(options: StartOptions, closers: Closers): Promise<RunningNode> {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version?: string }
+
 /** Version of this program. */
-export const PROGRAM_VERSION: string = String(
-  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version?: unknown }).version ?? '0',
-)
+export const PROGRAM_VERSION: string = version ?? '0'
