@@ -135,13 +135,17 @@ export async function acceptInvitation(
       failures.push(`${address}: ${error instanceof Error ? error.message : String(error)}`)
       continue
     }
+    const askedMs = clock.monoMs()
     const sealed = await callSealed(stream, 1, Buffer.from(nameOf(secret), 'hex'), streamKey(secret), clock)
     sealed?.send(encode(['join', identity]))
     const bytes = (await sealed?.receive()) ?? null
     sealed?.end()
     const grant = bytes && parse(Grant, bytes)
     if (grant) return { gridKey: grant[1], peers: [address, ...grant[2].filter((peer) => peer !== address)], seenAs: plainHost(grant[3]) }
-    throw new MidwatchError('MW_JOIN_REFUSED', `${address} did not accept the invitation`)
+    // Who refuses hangs up at once; who is busy, or is no Midwatch, lets us wait.
+    if (clock.monoMs() - askedMs < LIMITS.streamIdleMs)
+      throw new MidwatchError('MW_JOIN_REFUSED', `${address} did not accept the invitation`)
+    failures.push(`${address}: connected, but no answer within ${LIMITS.streamIdleMs / 1_000} s`)
   }
   throw new MidwatchError('MW_JOIN_UNREACHABLE', failures.join('; '))
 }

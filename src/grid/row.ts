@@ -1,6 +1,6 @@
 import { decode, encode } from 'cborg'
 import { z } from 'zod'
-import { Degraded, Direction, Identity, Label, LIMITS, LinkState, ProbeKind } from '../contract/index.ts'
+import { Degraded, Direction, Label, LIMITS, LinkState, ProbeKind, type Identity } from '../contract/index.ts'
 import { identityBytes, identityFrom, identityOf, type NodeKeys } from './keys.ts'
 
 /** One link as its observer claims it in its row. Figures travel in pulses, so that a row changes only when a state does. */

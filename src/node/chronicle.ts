@@ -61,7 +61,7 @@ export class Chronicle {
   async #tell(): Promise<void> {
     this.#pending = null
     const { entries } = await this.timeline({ limit: TELL_MAX })
-    const fresh = entries.filter((entry) => entry.seq > (this.#toldSeq ?? entry.seq - 1)).reverse()
+    const fresh = entries.filter((entry) => entry.seq > (this.#toldSeq ?? entry.seq - 1)).toReversed()
     // The first time there is no telling what the listeners have seen: only the newest entry is surely new.
     const news = this.#toldSeq === null ? fresh.slice(-1) : fresh
     this.#toldSeq = entries[0]?.seq ?? this.#toldSeq
