@@ -33,7 +33,8 @@ export const NODE_POLICY: VerdictPolicy = {
   // The prober repeats a first loss in a quick burst, so four cost little time; four random ones at 1.4 % are one in 26 million.
   downAfter: 4,
   upAfter: 3,
-  upAfterMax: 24,
+  // The prober sends twelve quick probes once something answers again, so even the most suspect link is up a second later.
+  upAfterMax: 12,
   flapWindowMs: 300_000,
   falseDownChance: 1e-5,
   // This kind of machine lost 1.4 % of packets with no fault. At that rate 240 links in ten minutes enter 7 of 30 with a chance of 0.8 %

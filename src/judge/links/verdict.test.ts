@@ -71,10 +71,10 @@ describe('down and up', () => {
     expect(link.ok(1)).toMatchObject({ state: 'up', sinceMs: link.atMs() - 2_000, detail: null })
   })
 
-  test('each relapse within five minutes asks for twice the successes, up to 24; a calm spell forgets', () => {
+  test('each relapse within five minutes asks for twice the successes, up to 12; a calm spell forgets', () => {
     const link = probed()
     link.ok(10)
-    for (const needed of [3, 6, 12, 24, 24]) {
+    for (const needed of [3, 6, 12, 12]) {
       link.lost(4)
       expect(link.ok(needed - 1).state).toBe('down')
       expect(link.ok(1).state).toBe('up')

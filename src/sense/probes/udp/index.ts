@@ -42,8 +42,9 @@ const TIMING = {
   timeoutFirstMs: 1_000,
   /** A first loss is confirmed at once, not a period later: probes at these delays, so that a dead link is known in about a second. */
   confirmAtMs: [0, 120, 240],
-  /** So is a first answer after losses. */
-  welcomeAtMs: [30, 120],
+  /** So is a first answer after losses: as many quick probes as a link that flapped may have to answer before it counts as up again. */
+  welcomeProbes: 12,
+  welcomeEveryMs: 70,
   /** Failures in a row after which the quick probes stop. */
   confirmed: 4,
   /** A timer that fires this late shows that this process stalled. What arrived meanwhile still lies in the socket: read it first. */
@@ -168,7 +169,8 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     // What the peer spent between receiving and answering is not the way's; a peer that claims more than the whole is not believed.
     const rttMs = Math.max(0, now - sentMs - (atPeerMs >= 0 && atPeerMs <= now - sentMs ? atPeerMs : 0))
     peer.smoothedRttMs = peer.smoothedRttMs === null ? rttMs : peer.smoothedRttMs + (rttMs - peer.smoothedRttMs) / 8
-    if (peer.failures >= TIMING.confirmed) for (const delayMs of TIMING.welcomeAtMs) later(peer, delayMs, () => probe(identity, peer))
+    if (peer.failures >= TIMING.confirmed)
+      for (let i = 1; i <= TIMING.welcomeProbes; i++) later(peer, i * TIMING.welcomeEveryMs, () => probe(identity, peer))
     peer.failures = 0
     tell(identity, peer, true, rttMs, false)
   }
