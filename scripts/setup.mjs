@@ -59,7 +59,7 @@ function dependenciesDone() {
 }
 
 async function installDependencies() {
-  await step('dependencies and the Node 24 runtime, from npm', ['npm', 'ci', '--no-audit', '--no-fund'], { cwd: root })
+  await step('dependencies and the Node 24 runtime, from npm', ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=http'], { cwd: root })
 }
 
 function runtimeDone() {

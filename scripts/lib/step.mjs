@@ -87,6 +87,7 @@ export async function step(title, argv, options = {}) {
     output
       .trimEnd()
       .split('\n')
+      .filter((line) => !line.startsWith('npm http'))
       .filter((_line, at, all) => at < HEAD_LINES || at >= all.length - TAIL_LINES)
       .map((line) => `    ${line}`)
       .join('\n'),
