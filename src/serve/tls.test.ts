@@ -1,42 +1,19 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConsoleLink } from '../contract/index.ts'
+import { makeCertificate } from '../../test/support/certificates.ts'
 import { BEARER, ask, startServer, type TestServer } from '../../test/support/serve-fixture.ts'
 
 describe('with a certificate', () => {
-  let dir: string
   let server: TestServer
   let cert: string
   beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'midwatch-tls-'))
-    const file = (name: string): string => join(dir, name)
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-        '-subj',
-        '/CN=localhost',
-      ].concat(['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', file('key.pem'), '-out', file('cert.pem')]),
-      { stdio: 'ignore' },
-    )
-    cert = readFileSync(file('cert.pem'), 'utf8')
-    server = await startServer({ tls: { cert, key: readFileSync(file('key.pem'), 'utf8') } })
+    const made = makeCertificate({ name: 'localhost', names: ['localhost', '127.0.0.1'] })
+    cert = made.cert
+    server = await startServer({ tls: { cert, key: made.key } })
   })
   afterAll(async () => {
     await server?.close()
-    rmSync(dir, { recursive: true, force: true })
   })
 
   it('answers https, and tells the browser to stay with it', async () => {
