@@ -15,7 +15,9 @@ class Router {
   }
 
   go(change: Partial<Route>): void {
-    location.hash = this.href(change)
+    const hash = this.href(change)
+    this.route = parseRoute(hash)
+    location.hash = hash
   }
 
   /** Like `go`, without a step of the Back button: for what is typed. */

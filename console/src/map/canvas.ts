@@ -163,7 +163,7 @@ export class MapCanvas {
     const element = this.#cy.getElementById(id)
     if (element.empty()) return null
     const { x1, x2, y1, y2 } = element.renderedBoundingBox({ includeLabels: false })
-    return { x: (x1 + x2) / 2, y: (y1 + y2) / 2 }
+    return { x: Math.round((x1 + x2) / 2), y: Math.round((y1 + y2) / 2) }
   }
 
   destroy(): void {

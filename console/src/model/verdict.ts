@@ -9,7 +9,13 @@ export function verdict(rundown: Rundown): Verdict {
   const [worst, ...others] = rundown.troubles
   if (!worst) {
     const look = rundown.well ? { ...LOOKS.up, mark: '✓' } : LOOKS.stale
-    return { headline: rundown.headline, look, since: null, more: '' }
+    // A line is always there, so that the view below does not jump when something breaks.
+    return {
+      headline: rundown.headline,
+      look,
+      since: null,
+      more: rundown.well ? 'Every link that has been probed answers as it should.' : '',
+    }
   }
   const count = others.length === 0 ? '' : `And ${others.length} more ${others.length === 1 ? 'trouble' : 'troubles'}.`
   return { headline: `${worst.what}.`, look: LOOKS[worst.state], since: worst.since, more: [worst.more, count].filter(Boolean).join(' ') }
