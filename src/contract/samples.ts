@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ProbeKind } from './states.ts'
+import type { ProbeKind } from './states.ts'
 
 /** What one probe measured. Produced by sense, judged by judge/links, kept by store. */
 export type Sample = {

@@ -47,7 +47,7 @@ export function openBudget(db: DatabaseSync, keep: Keep, journal: Journal) {
 
   const tables = new Map(
     TIERS.map(({ table }) => [
-      table as string,
+      table,
       {
         oldest: db.prepare(`SELECT min(key) AS key FROM ${table}`),
         before: db.prepare(`DELETE FROM ${table} WHERE key < ?`),
