@@ -104,14 +104,14 @@ export async function settleSerf(fleet: Fleet, timeoutMs: number): Promise<numbe
   return seen.includes(null) ? null : Math.max(...seen.map((atMs) => atMs ?? 0))
 }
 
-/** What is not as it should be, for the log of a run that went wrong. */
+/** What is not as it should be, for the log of a run that went wrong. Views that are the same are told once. */
 export async function troubles(fleet: Fleet): Promise<string> {
-  const watches = await watchAll(fleet.nodes)
-  return watches
-    .map((watch) => {
-      const nodes = [...watch.nodes.values()].filter((node) => node.state !== 'up').map((node) => `${node.id} ${node.state}`)
-      const links = [...watch.links.values()].filter((link) => link.state !== 'up').map((link) => `${link.from}>${link.to} ${link.state}`)
-      return `${watch.id} (${watch.hash.slice(0, 6)}, ${watch.nodes.size} nodes): ${[...nodes, ...links].join(', ').slice(0, 300)}`
-    })
-    .join('\n')
+  const views = new Map<string, string[]>()
+  for (const watch of await watchAll(fleet.nodes)) {
+    const nodes = [...watch.nodes.values()].filter((node) => node.state !== 'up').map((node) => `${node.id} ${node.state}`)
+    const links = [...watch.links.values()].filter((link) => link.state !== 'up').map((link) => `${link.from}>${link.to} ${link.state}`)
+    const view = `${watch.hash.slice(0, 6)}, ${watch.nodes.size} nodes: ${[...nodes, ...links].join(', ').slice(0, 300)}`
+    views.set(view, [...(views.get(view) ?? []), watch.id])
+  }
+  return [...views].map(([view, ids]) => `  ${ids.join(' ')} (${view})`).join('\n')
 }

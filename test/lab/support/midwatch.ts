@@ -53,12 +53,16 @@ export function labNode(options: LabNodeOptions): LabNode {
     const headers = existsSync(tokenFile) ? { Authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` } : {}
     return new Promise((resolve, reject) => {
       const asked = request({ agent, method, path, headers, host: '127.0.0.1', port: PORT }, resolve)
-      asked.once('error', reject)
+      // A kept connection may be closed by the node at the moment it is used again.
+      asked.on('error', (error) => (asked.reusedSocket && method === 'GET' ? ask(method, path).then(resolve, reject) : reject(error)))
       asked.end()
     })
   }
   async function getText(path: string, method = 'GET'): Promise<string> {
-    const answer = await ask(method, path)
+    const answer = await ask(method, path).catch((error: unknown) => {
+      const state = running?.running === true ? 'runs' : 'has ended'
+      throw new Error(`${id}, which ${state}, did not answer ${path}; its last lines:\n${running?.lastLines()}`, { cause: error })
+    })
     const text = await bodyOf(answer)
     if (answer.statusCode !== 200) throw new Error(`${id} answered ${answer.statusCode} to ${path}: ${text}`)
     return text

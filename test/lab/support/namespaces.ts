@@ -156,7 +156,8 @@ class HostInLab implements Host {
         if (handle instanceof Socket) resolve(handle)
       })
       opener.once('error', reject)
-      opener.once('exit', () => reject(new Error(`nothing listens on ${address}:${port} of ${this.name} after ${timeoutMs} ms`)))
+      // Not `exit`, which may come before what the opener sent was read.
+      opener.once('disconnect', () => reject(new Error(`nothing listens on ${address}:${port} of ${this.name} after ${timeoutMs} ms`)))
     })
   }
 
