@@ -5,7 +5,7 @@
 //   node scripts/setup.mjs --deps    dependencies and runtime only
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from './lib/lock.mjs'
@@ -70,6 +70,8 @@ function runtimeDone() {
 async function repairRuntime() {
   const folder = join(root, 'node_modules', 'node')
   await step('the Node 24 runtime, from npm', [process.execPath, 'installArchSpecificPackage.js'], { cwd: folder })
+  // npm links only programs that were there when it looked.
+  if (!existsSync(runtime)) symlinkSync(join('..', 'node', 'bin', 'node'), runtime)
   if (runtimeDone()) return
   throw new StepError(
     `MW_RUNTIME: ${runtime} does not run as Node ${RUNTIME_NODE} on this machine (${process.platform} ${process.arch})`,
