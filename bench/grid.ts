@@ -2,12 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { settle, troubles } from '../test/lab/support/agreement.ts'
 import { onPath, openLab } from '../test/lab/support/namespaces.ts'
 import { benchBusy } from './grid/busy.ts'
 import { benchCable } from './grid/cable.ts'
 import { benchCost } from './grid/cost.ts'
 import { benchDeaf } from './grid/deaf.ts'
-import { say, settle, settleSerf, startFleet, troubles, type Fleet } from './grid/fleet.ts'
+import { say, settleSerf, startFleet, type Fleet } from './grid/fleet.ts'
 import { benchKill } from './grid/kill.ts'
 import { benchStart } from './grid/start.ts'
 import { table, type Figure } from './report.ts'
@@ -60,7 +61,8 @@ export async function benchGrid(args: readonly string[]): Promise<void> {
   const lab = await openLab()
   try {
     const fleet = await startFleet(lab, Number(values.nodes), withSerf)
-    if ((await settle(fleet, 60_000)) === null) throw new Error(`the nodes do not agree 60 s after their start\n${await troubles(fleet)}`)
+    if ((await settle(fleet.nodes, 60_000)) === null)
+      throw new Error(`the nodes do not agree 60 s after their start\n${await troubles(fleet.nodes)}`)
     if (withSerf && (await settleSerf(fleet, 60_000)) === null) throw new Error('the serf agents do not agree 60 s after their start')
     for (const [name, event] of Object.entries(events)) {
       if (!only.includes(name)) continue

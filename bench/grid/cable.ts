@@ -1,6 +1,7 @@
 import type { LabNode } from '../../test/lab/support/midwatch.ts'
 import { atMost, seconds, worst, type Figure } from '../report.ts'
-import { say, settle, settleSerf, sleep, troubles, type Fleet } from './fleet.ts'
+import { settle, troubles } from '../../test/lab/support/agreement.ts'
+import { say, settleSerf, sleep, type Fleet } from './fleet.ts'
 
 const GIVE_UP_MS = 60_000
 
@@ -13,8 +14,12 @@ export async function benchCable(fleet: Fleet, rounds: number, pulledMs: number)
     await sleep(pulledMs)
     const pluggedMs = performance.now()
     await host.plugCable()
-    const [settled, serf] = await Promise.all([settle(fleet, GIVE_UP_MS), fleet.agents.length > 0 ? settleSerf(fleet, GIVE_UP_MS) : null])
-    if (settled === null) say(`not all agree ${GIVE_UP_MS / 1_000} s after ${host.name}'s cable was plugged in\n${await troubles(fleet)}`)
+    const [settled, serf] = await Promise.all([
+      settle(fleet.nodes, GIVE_UP_MS),
+      fleet.agents.length > 0 ? settleSerf(fleet, GIVE_UP_MS) : null,
+    ])
+    if (settled === null)
+      say(`not all agree ${GIVE_UP_MS / 1_000} s after ${host.name}'s cable was plugged in\n${await troubles(fleet.nodes)}`)
     const result = {
       host: host.name,
       allUpMs: settled && settled.allUpAtMs - pluggedMs,

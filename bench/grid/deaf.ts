@@ -1,6 +1,7 @@
-import { journalSince, lastSeq, type LabNode, type Watch } from '../../test/lab/support/midwatch.ts'
+import { journalSince, lastSeq, type LabNode } from '../../test/lab/support/midwatch.ts'
 import { seconds, type Figure } from '../report.ts'
-import { say, settle, settleSerf, sleep, troubles, watchAll, type Fleet } from './fleet.ts'
+import { settle, troubles, watchAll, misnamed } from '../../test/lab/support/agreement.ts'
+import { say, settleSerf, sleep, type Fleet } from './fleet.ts'
 
 /** A node that sends and hears nothing: who calls it dead, how often, and is each direction called by its name. */
 export async function benchDeaf(fleet: Fleet, forMs: number): Promise<Figure[]> {
@@ -35,8 +36,8 @@ export async function benchDeaf(fleet: Fleet, forMs: number): Promise<Figure[]> 
 
   const hearsMs = performance.now()
   await deaf.host.dropNothing()
-  const settled = await settle(fleet, 60_000)
-  if (settled === null) say(`not all agree 60 s after ${deaf.id} hears again\n${await troubles(fleet)}`)
+  const settled = await settle(fleet.nodes, 60_000)
+  if (settled === null) say(`not all agree 60 s after ${deaf.id} hears again\n${await troubles(fleet.nodes)}`)
   if (fleet.agents.length > 0) await settleSerf(fleet, 60_000)
 
   const name = `a node hears nothing for ${forMs / 1_000} s`
@@ -69,18 +70,4 @@ export async function benchDeaf(fleet: Fleet, forMs: number): Promise<Figure[]> 
       raw: {},
     },
   ]
-}
-
-/** Links to and from the deaf node that this view does not call by their name: dead towards it, alive from it. */
-export function misnamed(watch: Watch, deaf: string, others: readonly { id: string }[]): string[] {
-  return others.flatMap(({ id }) => {
-    const towards = watch.link(id, deaf)
-    const from = watch.link(deaf, id)
-    return [
-      ...(towards?.state === 'one-way' && towards.dead === 'out'
-        ? []
-        : [`${watch.id}: ${id}>${deaf} is ${towards?.state} ${towards?.dead ?? ''}`]),
-      ...(from?.state === 'one-way' && from.dead === 'in' ? [] : [`${watch.id}: ${deaf}>${id} is ${from?.state} ${from?.dead ?? ''}`]),
-    ]
-  })
 }

@@ -1,6 +1,7 @@
 import { untilEach, type LabNode } from '../../test/lab/support/midwatch.ts'
 import { atMost, quantile, seconds, worst, type Figure } from '../report.ts'
-import { agreement, say, settle, settleSerf, troubles, watchAll, type Fleet } from './fleet.ts'
+import { agreement, settle, troubles, watchAll } from '../../test/lab/support/agreement.ts'
+import { say, settleSerf, type Fleet } from './fleet.ts'
 
 type Round = {
   readonly victim: string
@@ -104,8 +105,8 @@ async function killOnce(fleet: Fleet, index: number, withSerf: boolean): Promise
   const startedMs = performance.now()
   await victim.start()
   if (agent !== undefined) agent.start(fleet.agents.find((other) => other !== agent)?.host.address ?? null)
-  const back = await settle(fleet, GIVE_UP_MS)
-  if (back === null) say(`not all agree ${GIVE_UP_MS / 1_000} s after ${victim.id} started again\n${await troubles(fleet)}`)
+  const back = await settle(fleet.nodes, GIVE_UP_MS)
+  if (back === null) say(`not all agree ${GIVE_UP_MS / 1_000} s after ${victim.id} started again\n${await troubles(fleet.nodes)}`)
   if (agent !== undefined && (await settleSerf(fleet, 60_000)) === null) say(`Serf has not settled after ${victim.id} started again`)
   return {
     victim: victim.id,
