@@ -14,6 +14,7 @@ describe('shortcuts', () => {
     expect(actionFor(press('m'), true)).toBe('map')
     expect(actionFor(press('m', { ctrlKey: true }), true)).toBeNull()
     expect(actionFor(press('m', { target: { tagName: 'INPUT' } }), true)).toBeNull()
+    expect(actionFor(press('m', { target: { tagName: 'INPUT', type: 'checkbox' } }), true)).toBe('map')
     expect(actionFor(press('z'), true)).toBeNull()
   })
 

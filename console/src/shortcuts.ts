@@ -20,8 +20,8 @@ type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 't
 /** What a key press means; null while someone types, with a modifier, or when single keys are switched off. Escape always closes. */
 export function actionFor(event: Pressed, singleKeys: boolean): Action | null {
   if (event.ctrlKey || event.metaKey || event.altKey) return null
-  const tag = (event.target as { tagName?: string } | null)?.tagName
-  if (tag === 'INPUT' || tag === 'SELECT' || tag === 'TEXTAREA') return null
+  const { tagName, type } = (event.target ?? {}) as { tagName?: string; type?: string }
+  if ((tagName === 'INPUT' && type !== 'checkbox') || tagName === 'SELECT' || tagName === 'TEXTAREA') return null
   if (!singleKeys && event.key !== 'Escape') return null
   return SHORTCUTS.find(({ key }) => key === event.key)?.action ?? null
 }

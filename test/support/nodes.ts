@@ -99,6 +99,23 @@ export async function startGrid(specs: readonly NodeSpec[]): Promise<RealGrid> {
   return grid
 }
 
+export type RealDemo = { readonly consoleLink: string; close(): Promise<void> }
+
+/** `midwatch demo` as people run it. */
+export async function startDemo(): Promise<RealDemo> {
+  const child = spawn(PROGRAM, ['demo', '--json', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'], env: environment() })
+  let said = ''
+  child.stderr.on('data', (bytes: Buffer) => (said = (said + String(bytes)).slice(-4_000)))
+  try {
+    const { consoleLink } = JSON.parse(await firstLine(child, () => said)) as { consoleLink: string }
+    await until('the demo is ready', async () => (await fetch(new URL('/readyz', consoleLink))).ok, START_MS)
+    return { consoleLink, close: () => end(child, 'SIGTERM') }
+  } catch (error) {
+    await end(child, 'SIGKILL')
+    throw error
+  }
+}
+
 type Running = { readonly process: ChildProcess; readonly listen: string }
 
 async function start(words: readonly string[]): Promise<Running> {
