@@ -13,8 +13,5 @@ export const Label = z
   .string()
   .min(1)
   .max(LIMITS.labelChars)
-  .regex(
-    /^[\p{L}\p{N}][\p{L}\p{N}._:@/~-]*$/u,
-    'use letters, digits and . _ : @ / ~ -, starting with a letter or a digit',
-  )
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._:@/~-]*$/u, 'use letters, digits and . _ : @ / ~ -, starting with a letter or a digit')
 export type Label = z.infer<typeof Label>
