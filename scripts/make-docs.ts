@@ -48,7 +48,7 @@ const takesCell = ({ kind, takes }: { kind: string; takes: string }): string =>
 
 function fallbackCell({ kind, fallback }: Described): string {
   if (fallback === undefined || (typeof fallback === 'object' && Object.keys(fallback as object).length === 0)) return ''
-  return `\`${kind === 'duration' ? durationText(fallback) : String(fallback)}\``
+  return `\`${kind === 'duration' ? durationText(fallback) : typeof fallback === 'string' ? fallback : JSON.stringify(fallback)}\``
 }
 
 function targetTables(): string {
