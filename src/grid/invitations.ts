@@ -3,6 +3,7 @@ import { decode, encode } from 'cborg'
 import { z } from 'zod'
 import { HostPort, Identity, LIMITS, MidwatchError } from '../contract/index.ts'
 import { plainHost, type ByteStream, type Clock, type Randomness } from '../platform/index.ts'
+import { createAllowance } from './allowance.ts'
 import { callSealed, type SealedStream } from './stream.ts'
 
 /**
@@ -35,7 +36,7 @@ function streamKey(secret: Uint8Array): Uint8Array {
 export type Invitations = {
   /** Makes one. MW_LIMIT when too many are open. */
   make(addresses: readonly string[]): { token: string; invitation: string; expiresAtMs: number }
-  /** The stream key of the invitation that the hint names, or null. Rate-limited, since strangers may ask. */
+  /** The stream key of the invitation that the hint names, or null. */
   keyOf(hint: Uint8Array): Uint8Array | null
   /** Answers a caller who proved the secret by its first frame. The invitation is used up before the key goes out. */
   answer(hint: Uint8Array, stream: SealedStream): Promise<void>
@@ -49,22 +50,17 @@ export type InvitationsOptions = {
   peers(): string[]
   /** Writes down that it was used, before the key is handed out, so that a crash cannot make it good twice. */
   onUsed(invitation: string, by: Identity): Promise<void>
+  /** Told at most LIMITS.joinAttemptsPerMinute times a minute: whoever can reach the port could fill the journal otherwise. */
   onRefused(reason: string): void
 }
 
 export function createInvitations(options: InvitationsOptions): Invitations {
   const { clock } = options
   const open = new Map<string, { key: Uint8Array; untilMs: number }>()
-  let attempts: number = LIMITS.joinAttemptsPerMinute
-  let refilledMs = clock.monoMs()
+  const maySpeak = createAllowance(clock, LIMITS.joinAttemptsPerMinute, 60_000)
 
-  function mayTry(): boolean {
-    const now = clock.monoMs()
-    attempts = Math.min(LIMITS.joinAttemptsPerMinute, attempts + ((now - refilledMs) / 60_000) * LIMITS.joinAttemptsPerMinute)
-    refilledMs = now
-    if (attempts < 1) return false
-    attempts -= 1
-    return true
+  function refused(reason: string): void {
+    if (maySpeak()) options.onRefused(reason)
   }
 
   function expire(): void {
@@ -83,12 +79,9 @@ export function createInvitations(options: InvitationsOptions): Invitations {
     },
     keyOf(hint) {
       expire()
-      if (!mayTry()) {
-        options.onRefused('too many attempts')
-        return null
-      }
+      // A hint that is known came out of a token, so strangers who flood the port cannot keep an invited node out.
       const key = open.get(Buffer.from(hint).toString('hex'))?.key
-      if (!key) options.onRefused('unknown, used or expired')
+      if (!key) refused('unknown, used or expired')
       return key ?? null
     },
     async answer(hint, stream) {
@@ -97,7 +90,7 @@ export function createInvitations(options: InvitationsOptions): Invitations {
       const request = bytes && parse(Request, bytes)
       // Deleted between the first frame and the reply, with no wait between: two callers cannot both find it.
       if (!request || !open.delete(invitation)) {
-        options.onRefused(request ? 'used by another at the same time' : 'caller did not know the secret')
+        refused(request ? 'used by another at the same time' : 'caller did not know the secret')
         stream.destroy()
         return
       }
@@ -127,6 +120,7 @@ export async function acceptInvitation(
 ): Promise<Invited> {
   const { secret, addresses } = readToken(text)
   const failures: string[] = []
+  let refusedBy: string | null = null
   for (const address of addresses) {
     let stream: ByteStream
     try {
@@ -142,11 +136,11 @@ export async function acceptInvitation(
     sealed?.end()
     const grant = bytes && parse(Grant, bytes)
     if (grant) return { gridKey: grant[1], peers: [address, ...grant[2].filter((peer) => peer !== address)], seenAs: plainHost(grant[3]) }
-    // Who refuses hangs up at once; who is busy, or is no Midwatch, lets us wait.
-    if (clock.monoMs() - askedMs < LIMITS.streamIdleMs)
-      throw new MidwatchError('MW_JOIN_REFUSED', `${address} did not accept the invitation`)
-    failures.push(`${address}: connected, but no answer within ${LIMITS.streamIdleMs / 1_000} s`)
+    // Who refuses hangs up at once; who is busy, or is no Midwatch, lets us wait. Either may be another host with that address: go on.
+    if (clock.monoMs() - askedMs < LIMITS.streamIdleMs) refusedBy ??= address
+    else failures.push(`${address}: connected, but no answer within ${LIMITS.streamIdleMs / 1_000} s`)
   }
+  if (refusedBy !== null) throw new MidwatchError('MW_JOIN_REFUSED', `${refusedBy} did not accept the invitation`)
   throw new MidwatchError('MW_JOIN_UNREACHABLE', failures.join('; '))
 }
 

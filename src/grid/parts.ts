@@ -30,26 +30,25 @@ export function rowMessages(
   )
 }
 
-/** Puts rows together again. Holds a bounded number of unfinished ones, the newest version of each. */
+/** Puts rows together again, whoever sends their parts in whatever order. Of unfinished ones it holds so many, the latest begun. */
 export class PartsInbox {
-  readonly #unfinished = new Map<Identity, { incarnation: number; version: number; pieces: (Uint8Array | undefined)[] }>()
+  static readonly UNFINISHED = 64
+  readonly #unfinished = new Map<string, (Uint8Array | undefined)[]>()
 
   /** The whole row when this was its last missing part. */
   add(message: RowPart): Signed | null {
     if (message.part >= message.parts || message.piece.length > LIMITS.datagramBytes) return null
-    const known = this.#unfinished.get(message.identity)
-    const isSame = known?.incarnation === message.incarnation && known.version === message.version && known.pieces.length === message.parts
-    const row = isSame
-      ? known
-      : { incarnation: message.incarnation, version: message.version, pieces: Array<Uint8Array | undefined>(message.parts).fill(undefined) }
-    this.#unfinished.delete(message.identity)
-    row.pieces[message.part] = message.piece
-    if (!row.pieces.includes(undefined)) {
-      const bytes = Buffer.concat(row.pieces as Uint8Array[])
+    // Each version apart: an older one that is still being told must not push out the parts of a newer one.
+    const key = [message.identity, message.incarnation, message.version, message.parts].join()
+    const pieces = this.#unfinished.get(key) ?? Array<Uint8Array | undefined>(message.parts).fill(undefined)
+    pieces[message.part] = message.piece
+    if (!pieces.includes(undefined)) {
+      this.#unfinished.delete(key)
+      const bytes = Buffer.concat(pieces as Uint8Array[])
       return { signature: bytes.subarray(0, 64), bytes: bytes.subarray(64) }
     }
-    this.#unfinished.set(message.identity, row)
-    if (this.#unfinished.size > 64) this.#unfinished.delete(this.#unfinished.keys().next().value as Identity)
+    this.#unfinished.set(key, pieces)
+    if (this.#unfinished.size > PartsInbox.UNFINISHED) this.#unfinished.delete(this.#unfinished.keys().next().value as string)
     return null
   }
 }

@@ -68,8 +68,12 @@ const index = (options: readonly unknown[]) =>
     .max(options.length - 1)
 const optionalText = (chars: number) => z.string().max(chars).nullable()
 
+/** The last second that dates are written of, 9999-12-31T23:59:59Z: beyond, they cannot be shown. */
+const LATEST_S = 253_402_300_799
+const PROGRAM_CHARS = 40
+
 const WireLink = z.tuple([
-  z.union([bytes(16), z.string().max(LIMITS.labelChars)]),
+  z.union([bytes(16), Label]),
   index(KINDS),
   index(STATES),
   z
@@ -77,10 +81,10 @@ const WireLink = z.tuple([
     .int()
     .min(-1)
     .max(DIRECTIONS.length - 1),
-  count.nullable(),
+  z.number().int().min(0).max(LATEST_S).nullable(),
   optionalText(LIMITS.detailChars),
   optionalText(LIMITS.addressChars),
-  optionalText(LIMITS.labelChars),
+  Label.nullable(),
 ])
 
 const WireRow = z.tuple([
@@ -91,7 +95,7 @@ const WireRow = z.tuple([
   Label,
   Label,
   optionalText(LIMITS.addressChars),
-  z.string().max(40),
+  z.string().max(PROGRAM_CHARS),
   z.boolean(),
   z.array(index(REASONS)).max(REASONS.length),
   z.array(WireLink).max(LIMITS.linksPerRow),
@@ -119,8 +123,8 @@ export function signRow(row: Row, keys: NodeKeys): Signed {
     row.version,
     row.id,
     row.site,
-    row.address,
-    row.program,
+    plainText(row.address, LIMITS.addressChars),
+    plainText(row.program, PROGRAM_CHARS),
     row.left,
     row.degraded.map((reason) => REASONS.indexOf(reason)),
     row.links.map((link) => [
@@ -130,7 +134,7 @@ export function signRow(row: Row, keys: NodeKeys): Signed {
       link.dead === null ? -1 : DIRECTIONS.indexOf(link.dead),
       link.sinceMs === null ? null : Math.floor(link.sinceMs / 1_000),
       plainText(link.detail, LIMITS.detailChars),
-      link.address,
+      plainText(link.address, LIMITS.addressChars),
       link.site,
     ]),
   ])
@@ -149,20 +153,20 @@ export function readRow(encoded: Uint8Array): Row | null {
     version,
     id,
     site,
-    address,
-    program: plainText(program, 40) as string,
+    address: plainText(address, LIMITS.addressChars),
+    program: plainText(program, PROGRAM_CHARS) as string,
     left,
     degraded: degraded.map((reason) => REASONS[reason] as Degraded),
     links: links.map(([to, kind, state, dead, sinceS, detail, targetAddress, targetSite]) => ({
       toType: typeof to === 'string' ? 'target' : 'node',
-      to: typeof to === 'string' ? (plainText(to, LIMITS.labelChars) as string) : identityFrom(to),
+      to: typeof to === 'string' ? to : identityFrom(to),
       kind: KINDS[kind] as ProbeKind,
       state: STATES[state] as LinkState,
       dead: dead < 0 ? null : (DIRECTIONS[dead] as Direction),
       sinceMs: sinceS === null ? null : sinceS * 1_000,
       detail: plainText(detail, LIMITS.detailChars),
       address: plainText(targetAddress, LIMITS.addressChars),
-      site: plainText(targetSite, LIMITS.labelChars),
+      site: targetSite,
     })),
   }
 }
@@ -180,11 +184,11 @@ export function readPulse(encoded: Uint8Array): Pulse | null {
   return { identity: identityFrom(identity), incarnation, beat, version, figures }
 }
 
-type Verifier = (bytes: Uint8Array, signature: Uint8Array) => boolean
+export type Verifier = (bytes: Uint8Array, signature: Uint8Array) => boolean
 export const rowIsSigned = (signed: Signed, verify: Verifier): boolean => verify(inContext(ROW_CONTEXT, signed.bytes), signed.signature)
 export const pulseIsSigned = (signed: Signed, verify: Verifier): boolean => verify(inContext(PULSE_CONTEXT, signed.bytes), signed.signature)
 
-function inContext(context: string, encoded: Uint8Array): Uint8Array {
+export function inContext(context: string, encoded: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`${context}\0`), encoded])
 }
 

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
 import { LIMITS } from '../contract/index.ts'
 import type { Clock, Randomness } from '../platform/index.ts'
+import { createAllowance } from './allowance.ts'
 
 /**
  * Datagrams on the wire: `0xD1, session (12 bytes), counter (6 bytes), AES-256-GCM ciphertext, tag (16 bytes)`.
@@ -57,18 +58,8 @@ export type Opener = { open(datagram: Uint8Array): Opened }
 export function createOpener(gridKey: Uint8Array, clock: Clock): Opener {
   // Insertion order is age of use: the front is the least recently used.
   const sessions = new Map<string, Session>()
-  let allowance: number = LIMITS.newSessionsPerSecond
-  let refilledMs = clock.monoMs()
-
-  /** A stranger can make us derive keys; a token bucket bounds how many. */
-  function mayDerive(): boolean {
-    const now = clock.monoMs()
-    allowance = Math.min(LIMITS.newSessionsPerSecond, allowance + ((now - refilledMs) / 1_000) * LIMITS.newSessionsPerSecond)
-    refilledMs = now
-    if (allowance < 1) return false
-    allowance -= 1
-    return true
-  }
+  // A stranger can make us derive keys; this bounds how many.
+  const mayDerive = createAllowance(clock, LIMITS.newSessionsPerSecond, 1_000)
 
   return {
     open(datagram) {
