@@ -4,8 +4,8 @@ import { LIMITS, type Identity } from '../contract/index.ts'
 import { identityBytes, identityFrom } from './keys.ts'
 import type { Signed } from './row.ts'
 import type { SealedStream } from './stream.ts'
-import { compareVersions, type Entry, type RowTable } from './table.ts'
-import { readEntry, wireEntry, type VersionEntry } from './wire.ts'
+import type { Entry, RowTable } from './table.ts'
+import { readEntry, wireEntry, WireEntry, type VersionEntry } from './wire.ts'
 
 /**
  * A full exchange over a stream. The caller sends its versions; the answerer sends the rows that are newer there, and says which it
@@ -22,10 +22,9 @@ export type ExchangePort = {
 }
 
 const id = z.instanceof(Uint8Array).refine((value) => value.length === 16)
-const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const blob = z.instanceof(Uint8Array)
 const Frame = z.union([
-  z.tuple([z.literal('versions'), z.array(z.tuple([id, count, count])).max(LIMITS.nodes)]),
+  z.tuple([z.literal('versions'), z.array(WireEntry).max(LIMITS.nodes)]),
   z.tuple([z.literal('rows'), z.array(z.tuple([blob, blob, blob.nullable(), blob.nullable()])).max(LIMITS.nodes)]),
   z.tuple([z.literal('wants'), z.array(id).max(LIMITS.nodes), z.string().max(64)]),
   z.tuple([z.literal('done')]),
@@ -92,12 +91,10 @@ export function compare(
   for (const { row } of table.entries()) {
     if (range && (row.identity < range.first || row.identity > range.last)) continue
     const entry = told.get(row.identity)
-    if (!entry || compareVersions(row, entry) > 0) newer.push(row.identity)
+    const order = entry ? table.order(entry) : 'older'
+    if (order === 'older' || order === 'forked') newer.push(row.identity)
   }
-  const wanted = theirs.filter((entry) => {
-    const known = table.get(entry.identity)
-    return !known || compareVersions(entry, known.row) > 0
-  })
+  const wanted = [...told.values()].filter((entry) => ['newer', 'forked'].includes(table.order(entry)))
   return { newer, wanted: wanted.map((entry) => entry.identity) }
 }
 

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { HostPort, LIMITS, splitHostPort, type Degraded, type Identity } from '../contract/index.ts'
 import { formatAddress, isIpLiteral, pick, type Address, type ByteStream } from '../platform/index.ts'
+import { createAllowance, type Allowance } from './allowance.ts'
 import { answerExchange, callExchange, compare } from './exchange.ts'
 import { identityBytes } from './keys.ts'
-import { Members, type MemberView } from './members.ts'
+import { MEMBERSHIP, Members, type MemberView } from './members.ts'
 import { PartsInbox, rowMessages } from './parts.ts'
 import type { GridCounters, GridOptions } from './ports.ts'
 import { signPulse, signRow, type LinkClaim, type Pulse, type Row, type Signed } from './row.ts'
+import { REFUTING_BEATS, rumourIsSigned, signRumour } from './rumour.ts'
 import { createOpener, createSealer, SEAL_OVERHEAD_BYTES, type Session } from './seal.ts'
 import { packInto, Spread } from './spread.ts'
 import { answerSealed, callSealed, type SealedStream, type StreamMode } from './stream.ts'
@@ -35,13 +37,24 @@ export const RHYTHM = {
   compareMs: 400,
   /** How long a go-between and the direct check have for an answer. */
   askMs: 350,
-  tickMs: 100,
+  /** A time-out that rings this late shows that this process was held up: the answer may lie in the socket. It gets this much longer. */
+  graceMs: 80,
+  /** Between one new incarnation and the next, when somebody else speaks under this identity. */
+  outliveMs: 1_000,
   /** The row of a node that said goodbye is kept for so long, so that nobody brings it back. */
   forgetLeftMs: 3_600_000,
 } as const
 
 const MAX_MESSAGE_BYTES = LIMITS.datagramBytes - SEAL_OVERHEAD_BYTES - PACKET_OVERHEAD_BYTES
+/** Less the signature and the headers around both. */
+const MAX_PULSE_BYTES = MAX_MESSAGE_BYTES - 72
 const STREAM_DIAL_MS = 2_000
+/** Seeds called at a time: a grid of thousands remembers thousands. */
+const SEEDS_AT_ONCE = 8
+/** Rows up to so many datagrams are told as they are; of longer ones only the version, and who lacks it asks. */
+const TELL_DATAGRAMS = 2
+/** Rows sent in answer to others' questions, in bytes at once and a second: a small question must not buy a flood. */
+const ANSWER_BYTES = 1_048_576
 
 /**
  * One node's part in the grid: its own row, everyone else's, who is alive, and the talk that keeps all nodes' tables the same.
@@ -80,7 +93,14 @@ export class Grid {
   /** Questions on their way: what to do when the ack comes. */
   readonly #asked = new Map<number, () => void>()
   readonly #checking = new Set<Identity>()
+  /** When versions were last compared with a node, and when it was last met. */
   readonly #comparedMs = new Map<Identity, number>()
+  readonly #metMs = new Map<Identity, number>()
+  readonly #mayAnswer: Allowance
+  #outlivedMs: number | null = null
+  /** The row as last published, to tell it from one that somebody else made. */
+  #ownRow: Signed | null = null
+  #stopped = false
   #row: Row
   #beat = 0
   #figures: Pulse['figures'] = []
@@ -97,6 +117,7 @@ export class Grid {
     this.#selfBytes = identityBytes(this.#self)
     this.#sealer = createSealer(options.gridKey, options.random)
     this.#opener = createOpener(options.gridKey, options.clock)
+    this.#mayAnswer = createAllowance(options.clock, ANSWER_BYTES, 1_000)
     this.#hint = createHash('sha256').update('midwatch grid key').update(options.gridKey).digest().subarray(0, 8)
     this.#row = {
       identity: this.#self,
@@ -127,7 +148,7 @@ export class Grid {
     this.#options.network.onDatagram((bytes) => this.#receive(bytes))
     this.#publishRow()
     this.#publishPulse()
-    this.#repeat(RHYTHM.tickMs, () => this.#members.tick())
+    this.#repeat(MEMBERSHIP.tickMs, () => this.#members.tick())
     this.#repeat(RHYTHM.roundMs, () => this.#round())
     this.#repeat(RHYTHM.pulseMs, () => this.#publishPulse())
     this.#repeat(RHYTHM.reunionMs, () => this.#reunion())
@@ -137,6 +158,7 @@ export class Grid {
 
   stop(): void {
     this.#running = false
+    this.#stopped = true
     for (const cancel of this.#timers) cancel()
     this.#timers = []
     this.#urgent?.()
@@ -146,23 +168,32 @@ export class Grid {
   leave(): void {
     this.#row = { ...this.#row, left: true, links: [] }
     this.#publishRow()
-    this.#flush(this.#members.others('up', 'suspect'))
+    this.#flush(this.#audience())
   }
 
   /** Exchanges everything with whoever answers at an address. Also how a node joins. */
   async meet(address: Address): Promise<boolean> {
-    const sealed = await this.#call(address)
-    if (!sealed) return false
-    const done = await callExchange(sealed, this.#exchangePort())
-    this.counters[done ? 'exchangesCalled' : 'exchangesFailed']++
-    if (done) this.#options.onSeenAs(done.seenAs)
-    return done !== null
+    if (this.#stopped || this.#streams >= LIMITS.streams) return false
+    this.#streams++
+    try {
+      const sealed = await this.#call(address)
+      const done = sealed && (await callExchange(sealed, this.#exchangePort()))
+      this.counters[done ? 'exchangesCalled' : 'exchangesFailed']++
+      if (done) this.#options.onSeenAs(done.seenAs)
+      return done !== null
+    } catch {
+      // A broken stream is a failed exchange, whatever broke it.
+      this.counters.exchangesFailed++
+      return false
+    } finally {
+      this.#streams--
+    }
   }
 
   /** Sets what this node says of its links. A new version goes out only when something changed. */
   setLinks(links: readonly LinkClaim[], degraded: readonly Degraded[]): void {
     const isSame = JSON.stringify([links, degraded]) === JSON.stringify([this.#row.links, this.#row.degraded])
-    if (isSame) return
+    if (isSame || this.#row.left) return
     if (degraded.join() !== this.#row.degraded.join()) this.#options.onEvent({ type: 'degraded', reasons: degraded })
     this.#row = { ...this.#row, links, degraded }
     if (this.#running) this.#publishRow()
@@ -174,7 +205,7 @@ export class Grid {
   }
 
   setAddress(address: string): void {
-    if (address === this.#row.address) return
+    if (address === this.#row.address || this.#row.left) return
     this.#row = { ...this.#row, address }
     if (this.#running) this.#publishRow()
   }
@@ -227,20 +258,28 @@ export class Grid {
     stream.onClose(() => this.#streams--)
     const secretOf = (mode: StreamMode, hint: Uint8Array): Uint8Array | null =>
       mode === 1 ? join.keyOf(hint) : Buffer.compare(hint, this.#hint) === 0 ? this.#options.gridKey : null
-    const caller = await answerSealed(stream, secretOf, this.#options.clock)
-    if (!caller) this.counters.streamsRefused++
-    else if (caller.mode === 1) await join.answer(caller.hint, caller.sealed)
-    else this.counters[(await answerExchange(caller.sealed, this.#exchangePort())) ? 'exchangesAnswered' : 'exchangesFailed']++
+    try {
+      const caller = await answerSealed(stream, secretOf, this.#options.clock)
+      if (!caller) this.counters.streamsRefused++
+      else if (caller.mode === 1) await join.answer(caller.hint, caller.sealed)
+      else this.counters[(await answerExchange(caller.sealed, this.#exchangePort())) ? 'exchangesAnswered' : 'exchangesFailed']++
+    } catch {
+      // A use of an invitation that cannot be written down is no use: the caller gets nothing.
+      this.counters.streamsRefused++
+      stream.destroy()
+    }
   }
 
   /** Merges a row that comes from elsewhere: a peer, or this node's own disk. */
   applyRow(signed: Signed): void {
+    if (this.#stopped) return
     const result = this.table.apply(signed, this.#options.clock.monoMs())
     if (result.outcome === 'refused') this.counters.rowsRefused++
     if (result.outcome === 'forked') {
       const { row } = result.entry
-      this.#options.onEvent({ type: 'forked', identity: row.identity, incarnation: row.incarnation, version: row.version })
-      if (result.replaced) this.#learned(result.entry, null)
+      if (result.isFirst)
+        this.#options.onEvent({ type: 'forked', identity: row.identity, incarnation: row.incarnation, version: row.version })
+      if (result.replaced) this.#learned(result.entry, row)
     }
     if (result.outcome === 'new') this.#learned(result.entry, result.before)
   }
@@ -250,14 +289,13 @@ export class Grid {
     this.counters.rowsNew++
     if (row.identity === this.#self) {
       // Our own row from a start that this one has no memory of. Go beyond it, or nobody will believe us.
-      if (row.incarnation >= this.#row.incarnation) this.#outlive(row.incarnation)
+      if (row.incarnation >= this.#row.incarnation) this.#outlive()
       return
     }
     this.#locate(row)
-    this.#members.admit(row.identity)
-    if (row.left) this.#members.left(row.identity)
-    else if (before?.left) this.#members.returned(row.identity)
-    this.#tell(`row:${row.identity}`, rowMessages(row.identity, row, entry.signed, MAX_MESSAGE_BYTES))
+    const isStart = !before || before.left || row.incarnation > before.incarnation
+    this.#members.learned(row.identity, row.left ? 'left' : isStart ? 'started' : 'changed')
+    this.#tellRow(entry)
     this.#options.onEvent({ type: 'row', identity: row.identity })
     this.#soon()
   }
@@ -269,13 +307,29 @@ export class Grid {
       this.table.forget(row.identity)
       this.#members.forget(row.identity)
       this.#addresses.delete(row.identity)
+      this.#comparedMs.delete(row.identity)
+      this.#metMs.delete(row.identity)
       this.#options.onEvent({ type: 'row', identity: row.identity })
     }
   }
 
-  #outlive(incarnation: number): void {
-    this.#options.reserveIncarnation(incarnation + 1)
-    this.#row = { ...this.#row, incarnation: incarnation + 1, version: 0 }
+  /**
+   * Goes beyond what the table holds of this node itself. Not without end: two nodes with one identity (a copied disk) would drive each other
+   * up as fast as the network carries.
+   */
+  #outlive(): void {
+    const nowMs = this.#options.clock.monoMs()
+    const waitMs = this.#outlivedMs === null ? 0 : this.#outlivedMs + RHYTHM.outliveMs - nowMs
+    if (waitMs > 0) {
+      this.#options.clock.after(waitMs, () => this.#stopped || this.#outlive())
+      return
+    }
+    const held = this.table.get(this.#self)
+    if (!held || held.signed === this.#ownRow) return
+    this.#outlivedMs = nowMs
+    const incarnation = held.row.incarnation + 1
+    this.#options.reserveIncarnation(incarnation)
+    this.#row = { ...this.#row, incarnation, version: 0 }
     this.#beat = 0
     if (this.#running) {
       this.#publishRow()
@@ -296,16 +350,19 @@ export class Grid {
     if (!entry || entry.row.identity === this.#self) return
     this.counters.pulsesNew++
     const { identity } = entry.row
-    this.#members.alive(identity)
+    const refuted = this.#members.beat(identity, beatOf(entry))
     this.#tell(`pulse:${identity}`, [encodeMessage({ type: 'pulse', ...signed })])
+    if (refuted) this.#soon()
     this.#options.onEvent({ type: 'pulse', identity })
   }
 
   #publishRow(): void {
     this.#row = { ...this.#row, version: this.#row.version + 1 }
     const signed = signRow(this.#row, this.#options.keys)
+    this.#ownRow = signed
     this.table.apply(signed, this.#options.clock.monoMs())
-    this.#tell(`row:${this.#self}`, rowMessages(this.#self, this.#row, signed, MAX_MESSAGE_BYTES))
+    const entry = this.table.get(this.#self)
+    if (entry) this.#tellRow(entry)
     this.#options.onEvent({ type: 'row', identity: this.#self })
     this.#soon()
   }
@@ -313,16 +370,33 @@ export class Grid {
   #publishPulse(): void {
     const { incarnation, version } = this.#row
     const pulse: Pulse = { identity: this.#self, incarnation, beat: ++this.#beat, version, figures: this.#figures }
-    const signed = signPulse(pulse, this.#options.keys)
+    let signed = signPulse(pulse, this.#options.keys)
+    // A heartbeat that fits no datagram would never be heard: the figures of the last links stay at home then.
+    for (let links = pulse.figures.length; signed.bytes.length > MAX_PULSE_BYTES && links > 0;) {
+      links = Math.floor(links / 2)
+      signed = signPulse({ ...pulse, figures: pulse.figures.slice(0, links) }, this.#options.keys)
+    }
     this.table.applyPulse(signed, this.#options.clock.monoMs())
     this.#tell(`pulse:${this.#self}`, [encodeMessage({ type: 'pulse', ...signed })])
   }
 
   // ── Talk ──
 
-  #tell(key: string, messages: readonly Uint8Array[] | null): void {
-    // A row too long even for parts waits for the comparison of versions, which leads to a stream.
-    if (messages) this.#spread.add(key, messages, this.table.size)
+  #tell(key: string, messages: readonly Uint8Array[]): void {
+    this.#spread.add(key, messages, this.table.size)
+  }
+
+  #tellRow(entry: Entry): void {
+    const { identity } = entry.row
+    const whole = rowMessages(identity, entry.row, entry.signed, MAX_MESSAGE_BYTES)
+    const version: Message = { type: 'versions', first: identity, last: identity, entries: [this.table.version(entry)] }
+    this.#tell(`row:${identity}`, whole && whole.length <= TELL_DATAGRAMS ? whole : [encodeMessage(version)])
+  }
+
+  /** Whom to tell. A node that hears nobody may still be heard, so it goes on speaking to those that it shows as down. */
+  #audience(): Identity[] {
+    const there = this.#members.others('up', 'suspect')
+    return there.length > 0 ? there : this.#members.others('down')
   }
 
   /** Tells news without waiting for the round; a few in a row go together. Repeats, since one telling misses some by chance. */
@@ -330,13 +404,13 @@ export class Grid {
     if (this.#urgent || !this.#running) return
     this.#urgent = this.#options.clock.after(delayMs, () => {
       this.#urgent = null
-      this.#flush(pick(this.#options.random, this.#members.others('up', 'suspect'), RHYTHM.fanout))
+      this.#flush(pick(this.#options.random, this.#audience(), RHYTHM.fanout))
       if (repeats > 0) this.#soon(RHYTHM.urgentAgainMs, repeats - 1)
     })
   }
 
   #round(): void {
-    const peers = pick(this.#options.random, this.#members.others('up', 'suspect'), RHYTHM.fanout)
+    const peers = pick(this.#options.random, this.#audience(), RHYTHM.fanout)
     const summary = encodeMessage({ type: 'summary', hash: this.table.hash() })
     const [first, ...rest] = peers
     if (first) this.#talk(first, [summary, ...this.#spread.take(MAX_MESSAGE_BYTES * 2)])
@@ -356,6 +430,7 @@ export class Grid {
   }
 
   #sendTo(address: Address, messages: readonly Uint8Array[], lane: number): void {
+    if (!this.#running) return
     for (const group of packInto(messages, MAX_MESSAGE_BYTES)) {
       this.#options.network.send(lane, address, this.#sealer.seal(encodePacket(this.#selfBytes, this.#row.incarnation, group)))
     }
@@ -376,8 +451,15 @@ export class Grid {
       return
     }
     const packet = decodePacket(opened.plain)
-    if (!packet || packet.sender === this.#self || !this.#ownsSession(opened.session, packet.sender, packet.incarnation)) {
+    if (!packet || packet.sender === this.#self || !this.#ownsSession(opened.session, packet.sender)) {
       this.counters.refusedStale++
+      return
+    }
+    const known = this.table.get(packet.sender)
+    if (known && packet.incarnation < known.row.incarnation) {
+      this.counters.refusedStale++
+      // Old packets played again, or a node set back to an earlier state: tell it what it said since, and it will go beyond that.
+      if (this.#isTime(this.#comparedMs, packet.sender)) this.#sendRows(packet.sender, [packet.sender])
       return
     }
     this.counters.packetsOpened++
@@ -386,11 +468,10 @@ export class Grid {
     for (const message of packet.messages) this.#handle(packet.sender, message)
   }
 
-  /** A session speaks for one start of one node; what an earlier start said is old, and could be a replay. */
-  #ownsSession(session: Session, sender: Identity, incarnation: number): boolean {
+  /** A session speaks for one node. */
+  #ownsSession(session: Session, sender: Identity): boolean {
     session.owner ??= sender
-    const known = this.table.get(sender)
-    return session.owner === sender && (!known || incarnation >= known.row.incarnation)
+    return session.owner === sender
   }
 
   #handle(from: Identity, message: Message): void {
@@ -413,11 +494,12 @@ export class Grid {
       case 'versions':
         return this.#compareVersions(from, message)
       case 'want':
-        for (const identity of message.identities) this.#sendRow(from, identity)
-        return
+        return this.#sendRows(from, message.identities)
       case 'row':
         return this.applyRow(message)
       case 'row-part': {
+        const known = this.table.get(message.identity)
+        if (known && compareVersions(message, known.row) < 0) return
         const signed = this.#parts.add(message)
         if (signed) this.applyRow(signed)
         return
@@ -429,16 +511,17 @@ export class Grid {
 
   // ── Comparing tables ──
 
-  #mayCompare(peer: Identity): boolean {
+  /** At most once in `RHYTHM.compareMs` for each node that has an address; it counts as done. */
+  #isTime(times: Map<Identity, number>, peer: Identity): boolean {
     const now = this.#options.clock.monoMs()
-    const last = this.#comparedMs.get(peer)
-    if (last !== undefined && now - last < RHYTHM.compareMs) return false
-    this.#comparedMs.set(peer, now)
+    const last = times.get(peer)
+    if (!this.#addresses.has(peer) || (last !== undefined && now - last < RHYTHM.compareMs)) return false
+    times.set(peer, now)
     return true
   }
 
   #sendVersions(to: Identity): void {
-    if (!this.#mayCompare(to)) return
+    if (!this.#isTime(this.#comparedMs, to)) return
     const entries = this.table.versions()
     const { membersPerDatagram } = LIMITS
     const lowest = '0'.repeat(32) as Identity
@@ -455,50 +538,52 @@ export class Grid {
 
   #compareVersions(from: Identity, message: Extract<Message, { type: 'versions' }>): void {
     const { newer, wanted } = compare(this.table, message.entries, message)
-    for (const identity of newer) this.#sendRow(from, identity)
+    this.#sendRows(from, newer)
     if (wanted.length > 0) this.#talk(from, [encodeMessage({ type: 'want', identities: wanted })])
   }
 
-  #sendRow(to: Identity, identity: Identity): void {
-    const entry = this.table.get(identity)
-    if (!entry) return
-    const messages = rowMessages(identity, entry.row, entry.signed, MAX_MESSAGE_BYTES)
-    if (messages) this.#talk(to, messages)
-    else {
-      const address = this.#addresses.get(to)
-      if (address && this.#mayCompare(to)) void this.meet(address)
+  #sendRows(to: Identity, identities: readonly Identity[]): void {
+    const address = this.#addresses.get(to)
+    if (!address) return
+    let needsStream = false
+    for (const identity of new Set(identities)) {
+      const entry = this.table.get(identity)
+      const messages = entry && rowMessages(identity, entry.row, entry.signed, MAX_MESSAGE_BYTES)
+      if (messages === undefined) continue
+      // What is held back now is found again by the next comparison.
+      if (messages === null) needsStream = true
+      else if (this.#mayAnswer(entry?.signed.bytes.length)) this.#talk(to, messages)
     }
+    if (needsStream && this.#isTime(this.#metMs, to)) void this.meet(address)
   }
 
   // ── Is it alive? ──
 
   #heardRumour(rumour: Extract<Message, { type: 'rumour' }>): void {
     this.counters.rumours++
-    if (rumour.subject === this.#self) {
-      // A newer beat refutes it, here and everywhere.
-      if (rumour.incarnation === this.#row.incarnation && rumour.beat >= this.#beat) {
-        this.#publishPulse()
-        this.#soon()
-      }
-      return
+    const { subject, accuser, incarnation, beat } = rumour
+    const verify = this.table.verifier(accuser)
+    const entry = this.table.get(subject)
+    if (!entry || !verify || incarnation !== entry.row.incarnation) return
+    const isCurrent = beatOf(entry) < beat + REFUTING_BEATS
+    if (subject === this.#self) {
+      // Nobody can know a beat of this node that it has not made yet.
+      if (!isCurrent || beat > this.#beat || !rumourIsSigned(rumour, verify)) return
+      this.#beat = Math.max(this.#beat, beat + REFUTING_BEATS - 1)
+      this.#publishPulse()
+      return this.#soon()
     }
-    const entry = this.table.get(rumour.subject)
-    if (!entry) return
-    const isCurrent =
-      compareVersions(
-        { incarnation: entry.row.incarnation, version: beatOf(entry) },
-        { incarnation: rumour.incarnation, version: rumour.beat },
-      ) <= 0
-    if (!this.#members.rumour(rumour, isCurrent)) return
-    this.#tell(`rumour:${rumour.subject}:${rumour.accuser}`, [encodeMessage(rumour)])
+    if (!isCurrent || !this.#members.wouldHear(subject, accuser) || !rumourIsSigned(rumour, verify)) return
+    this.#members.rumour(subject, accuser, beatOf(entry))
+    this.#tell(`rumour:${subject}:${accuser}`, [encodeMessage(rumour)])
     this.#soon()
   }
 
   #tellRumour(subject: Identity): void {
     const entry = this.table.get(subject)
     if (!entry) return
-    const rumour: Message = { type: 'rumour', subject, incarnation: entry.row.incarnation, beat: beatOf(entry), accuser: this.#self }
-    this.#tell(`rumour:${subject}:${this.#self}`, [encodeMessage(rumour)])
+    const rumour = signRumour(subject, entry.row.incarnation, beatOf(entry), this.#options.keys)
+    this.#tell(`rumour:${subject}:${this.#self}`, [encodeMessage({ type: 'rumour', ...rumour })])
     this.#soon()
   }
 
@@ -506,24 +591,35 @@ export class Grid {
   #ask(subject: Identity, via: readonly Identity[], tries: number): void {
     if (this.#checking.has(subject)) return
     this.#checking.add(subject)
-    const nonce = this.#options.random.int(0xffff_ffff)
+    const { clock, random } = this.#options
+    const nonce = random.int(0xffff_ffff)
+    let cancel = (): void => {}
+    const done = (): void => {
+      cancel()
+      this.#asked.delete(nonce)
+      this.#checking.delete(subject)
+    }
+    const wait = (delayMs: number, then: () => void): void => {
+      const dueMs = clock.monoMs() + delayMs
+      cancel = clock.after(delayMs, () => {
+        if (clock.monoMs() - dueMs > RHYTHM.graceMs) cancel = clock.after(RHYTHM.graceMs, then)
+        else then()
+      })
+    }
     const attempt = (left: number): void => {
       for (const peer of via) {
         this.#talk(peer, [encodeMessage(peer === subject ? { type: 'ping', nonce } : { type: 'ping-req', nonce, subject })])
       }
-      cancel = this.#options.clock.after(RHYTHM.askMs * (via[0] === subject ? 1 : 1.5), () => {
+      wait(RHYTHM.askMs * (via[0] === subject ? 1 : 1.5), () => {
         if (left > 1) return attempt(left - 1)
-        this.#asked.delete(nonce)
-        this.#checking.delete(subject)
-        if (this.#running) this.#members.accuse(subject)
+        done()
+        const entry = this.table.get(subject)
+        if (this.#running && entry) this.#members.accuse(subject, beatOf(entry))
       })
     }
-    let cancel = (): void => {}
     this.#asked.set(nonce, () => {
-      cancel()
-      this.#asked.delete(nonce)
-      this.#checking.delete(subject)
-      this.#members.alive(subject)
+      done()
+      if (this.#members.alive(subject)) this.#soon()
     })
     attempt(tries)
   }
@@ -573,9 +669,14 @@ export class Grid {
     const isAlone = this.#members.others('up', 'suspect').length === 0 || this.#members.isIsolated()
     if (!isAlone || this.#callingSeeds) return
     this.#callingSeeds = true
-    const seeds = (await this.#options.seeds()).filter((seed) => !this.#isSelf(seed))
-    await Promise.all(seeds.map((seed) => this.meet(seed)))
-    this.#callingSeeds = false
+    try {
+      const seeds = (await this.#options.seeds()).filter((seed) => !this.#isSelf(seed))
+      await Promise.all(pick(this.#options.random, seeds, SEEDS_AT_ONCE).map((seed) => this.meet(seed)))
+    } catch {
+      // Names that cannot be resolved now may be later.
+    } finally {
+      this.#callingSeeds = false
+    }
   }
 
   #isSelf(address: Address): boolean {

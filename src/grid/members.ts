@@ -1,6 +1,6 @@
 import type { Identity, NodeState } from '../contract/index.ts'
 import type { Clock } from '../platform/index.ts'
-import type { Rumour } from './wire.ts'
+import { REFUTING_BEATS } from './rumour.ts'
 
 /**
  * Who is alive: SWIM (Das, Gupta, Motivala 2002) with the suspicion of Lifeguard (Dadgar, Phillips, Currey 2018), changed in three ways.
@@ -19,6 +19,9 @@ export const MEMBERSHIP = {
   isolatedAfterMs: 2_500,
   /** After as long alone it shows the others as down, but accuses nobody. */
   isolatedDownMs: 5_000,
+  tickMs: 100,
+  /** A tick later than this shows that this process was held up. What arrived meanwhile still lies in the socket. */
+  stallMs: 150,
   /** Without any proof of life for so long a node is down, even if nobody here probes it: six missed pulses. */
   silentMs: 30_000,
 } as const
@@ -30,7 +33,8 @@ type Member = {
   heardMs: number | null
   /** Monotonic time of the last proof of life by any way. */
   aliveMs: number
-  suspicion: { sinceMs: number; accusers: Set<Identity> } | null
+  /** `beat`: the last that was known of it when the suspicion began. */
+  suspicion: { sinceMs: number; beat: number; accusers: Set<Identity> } | null
 }
 
 export type MemberView = { readonly state: NodeState; readonly sinceMs: number; readonly heardAgoMs: number | null }
@@ -52,6 +56,7 @@ export class Members {
   /** When the first other member came: nobody can have been heard before. */
   #companySinceMs: number | null = null
   #lastHeardMs: number | null = null
+  #lastTickMs: number | null = null
 
   constructor(options: MembersOptions) {
     this.#options = options
@@ -72,15 +77,23 @@ export class Members {
       .sort()
   }
 
-  /** A row of a node that is not known yet, or of one that is back. */
-  admit(identity: Identity): void {
+  /** Its row is new: of a node `changed` while it runs, `started` (the first row of a start, or the first that came here), or said goodbye (`left`). */
+  learned(identity: Identity, news: 'started' | 'changed' | 'left'): void {
     if (identity === this.#options.self) return
-    const now = this.#options.clock.monoMs()
-    this.#companySinceMs ??= now
-    if (!this.#members.has(identity)) {
-      this.#members.set(identity, { state: 'up', sinceWallMs: this.#options.clock.wallMs(), heardMs: null, aliveMs: now, suspicion: null })
-      this.#options.onChange({ identity, from: null, to: 'up' })
-    } else this.alive(identity)
+    const member = this.#members.get(identity)
+    const nowMs = this.#options.clock.monoMs()
+    if (!member) {
+      // Nobody can have been heard before there was anybody.
+      if (this.#others() < 2) this.#companySinceMs = nowMs
+      const state = news === 'left' ? 'left' : 'up'
+      this.#members.set(identity, { state, sinceWallMs: this.#options.clock.wallMs(), heardMs: null, aliveMs: nowMs, suspicion: null })
+      this.#options.onChange({ identity, from: null, to: state })
+    } else if (news === 'left') this.#turn(identity, member, 'left')
+    else if (news === 'started') {
+      member.aliveMs = nowMs
+      member.suspicion = null
+      this.#turn(identity, member, 'up')
+    } else this.#spoke(identity, member, 0)
   }
 
   /** An authentic datagram came from it directly. */
@@ -93,26 +106,26 @@ export class Members {
     this.alive(identity)
   }
 
-  /** Proof that it was alive just now: heard directly, a newer beat by whatever way, or a go-between's word that it answered. */
-  alive(identity: Identity): void {
+  /** Proof that it is alive now: heard directly, or a go-between's word that it answered. Answers whether that ended a suspicion. */
+  alive(identity: Identity): boolean {
     const member = this.#members.get(identity)
-    if (!member || member.state === 'left') return
+    return member !== undefined && this.#spoke(identity, member, Infinity)
+  }
+
+  /** A newer beat came by whatever way. It may be older than a suspicion, so only one that is newer by enough ends that. */
+  beat(identity: Identity, beat: number): boolean {
+    const member = this.#members.get(identity)
+    return member !== undefined && this.#spoke(identity, member, beat)
+  }
+
+  #spoke(identity: Identity, member: Member, beat: number): boolean {
+    if (member.state === 'left') return false
     member.aliveMs = this.#options.clock.monoMs()
+    const wasSuspected = member.suspicion !== null
+    if (member.suspicion && beat < member.suspicion.beat + REFUTING_BEATS) return false
     member.suspicion = null
-    if (member.state !== 'up') this.#turn(identity, member, 'up')
-  }
-
-  left(identity: Identity): void {
-    const member = this.#members.get(identity)
-    if (member && member.state !== 'left') this.#turn(identity, member, 'left')
-  }
-
-  /** It said goodbye once and now speaks again, with a newer row. */
-  returned(identity: Identity): void {
-    const member = this.#members.get(identity)
-    if (!member || member.state !== 'left') return
-    member.aliveMs = this.#options.clock.monoMs()
     this.#turn(identity, member, 'up')
+    return wasSuspected
   }
 
   forget(identity: Identity): void {
@@ -125,30 +138,39 @@ export class Members {
     return member !== undefined && (member.state === 'up' || member.state === 'suspect') && !this.#heardLately(member) && !this.isIsolated()
   }
 
-  /** Neither it nor its go-betweens answered. */
-  accuse(identity: Identity): void {
+  /** Neither it nor its go-betweens answered. `beat`: the last that is known of it here. */
+  accuse(identity: Identity, beat: number): void {
     if (!this.isWorthAsking(identity)) return
     const member = this.#members.get(identity) as Member
     if (member.suspicion?.accusers.has(this.#options.self)) return
-    this.#suspect(identity, member, this.#options.self)
+    this.#suspect(identity, member, this.#options.self, beat)
     this.#options.onAccusation(identity)
     this.#judge(identity, member)
   }
 
-  /** Another node accuses it. `isCurrent`: no newer beat of the subject is known here. Answers whether that was news. */
-  rumour({ subject, accuser }: Rumour, isCurrent: boolean): boolean {
+  /** Would that accusation be news here? */
+  wouldHear(subject: Identity, accuser: Identity): boolean {
     const member = this.#members.get(subject)
-    if (!member || !isCurrent || (member.state !== 'up' && member.state !== 'suspect') || this.#heardLately(member)) return false
-    if (member.suspicion?.accusers.has(accuser)) return false
-    this.#suspect(subject, member, accuser)
+    if (!member || (member.state !== 'up' && member.state !== 'suspect') || this.#heardLately(member)) return false
+    return !member.suspicion?.accusers.has(accuser)
+  }
+
+  /** Another node accuses it. `beat`: the last that is known of it here. Answers whether that was news. */
+  rumour(subject: Identity, accuser: Identity, beat: number): boolean {
+    if (!this.wouldHear(subject, accuser)) return false
+    const member = this.#members.get(subject) as Member
+    this.#suspect(subject, member, accuser, beat)
     this.#options.onSuspicion(subject)
     this.#judge(subject, member)
     return true
   }
 
-  /** Time passes: suspicions ripen. To be called a few times a second. */
+  /** Time passes: suspicions ripen. To be called every `tickMs`. */
   tick(): void {
     const now = this.#options.clock.monoMs()
+    const lateMs = this.#lastTickMs === null ? 0 : now - this.#lastTickMs - MEMBERSHIP.tickMs
+    this.#lastTickMs = now
+    if (lateMs > MEMBERSHIP.stallMs) return this.#forgive(lateMs)
     const isolated = this.isIsolated()
     for (const [identity, member] of this.#members) {
       const patienceMs = isolated ? MEMBERSHIP.isolatedDownMs : MEMBERSHIP.silentMs
@@ -163,21 +185,38 @@ export class Members {
    * and that one is down as far as anyone can say.
    */
   isIsolated(): boolean {
-    const others = [...this.#members.values()].filter((member) => member.state !== 'left').length
-    return others >= 2 && this.heardNobodyForMs() > MEMBERSHIP.isolatedAfterMs
+    return this.#others() >= 2 && this.heardNobodyForMs() > MEMBERSHIP.isolatedAfterMs
   }
 
   heardNobodyForMs(): number {
     if (this.#companySinceMs === null) return 0
-    return this.#options.clock.monoMs() - (this.#lastHeardMs ?? this.#companySinceMs)
+    return this.#options.clock.monoMs() - Math.max(this.#lastHeardMs ?? 0, this.#companySinceMs)
+  }
+
+  #others(): number {
+    let others = 0
+    for (const member of this.#members.values()) if (member.state !== 'left') others++
+    return others
+  }
+
+  /** The time that this process was held up counts against nobody. */
+  #forgive(lateMs: number): void {
+    const nowMs = this.#options.clock.monoMs()
+    const later = (atMs: number): number => Math.min(nowMs, atMs + lateMs)
+    if (this.#lastHeardMs !== null) this.#lastHeardMs = later(this.#lastHeardMs)
+    for (const member of this.#members.values()) {
+      member.aliveMs = later(member.aliveMs)
+      if (member.heardMs !== null) member.heardMs = later(member.heardMs)
+      if (member.suspicion) member.suspicion.sinceMs = later(member.suspicion.sinceMs)
+    }
   }
 
   #heardLately(member: Member): boolean {
     return member.heardMs !== null && this.#options.clock.monoMs() - member.heardMs < MEMBERSHIP.heardLatelyMs
   }
 
-  #suspect(identity: Identity, member: Member, accuser: Identity): void {
-    member.suspicion ??= { sinceMs: this.#options.clock.monoMs(), accusers: new Set() }
+  #suspect(identity: Identity, member: Member, accuser: Identity, beat: number): void {
+    member.suspicion ??= { sinceMs: this.#options.clock.monoMs(), beat, accusers: new Set() }
     member.suspicion.accusers.add(accuser)
     if (member.state === 'up') this.#turn(identity, member, 'suspect')
   }

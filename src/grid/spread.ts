@@ -16,10 +16,6 @@ export class Spread {
     this.#news.set(key, { messages, sendsLeft: Math.ceil(Math.log2(gridSize + 1)) + 1 })
   }
 
-  drop(key: string): void {
-    this.#news.delete(key)
-  }
-
   get isEmpty(): boolean {
     return this.#news.size === 0
   }

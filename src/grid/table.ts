@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LIMITS, type Identity } from '../contract/index.ts'
 import { identityBytes, verifierOf } from './keys.ts'
-import { pulseIsSigned, readPulse, readRow, rowIsSigned, type Pulse, type Row, type Signed } from './row.ts'
+import { pulseIsSigned, readPulse, readRow, rowIsSigned, type Pulse, type Row, type Signed, type Verifier } from './row.ts'
 import type { VersionEntry } from './wire.ts'
 
 /** One node's row and pulse as last heard. */
@@ -12,13 +12,15 @@ export type Entry = {
   readonly signedPulse: Signed | null
   /** Receiver's monotonic time at which its owner was last known to speak: a new row, or a new beat. */
   readonly heardMs: number
+  /** Its owner told another row under the same version. */
+  readonly forked: boolean
 }
 
 export type RowOutcome =
   | { readonly outcome: 'new'; readonly entry: Entry; readonly before: Row | null }
   | { readonly outcome: 'known' | 'older' }
   /** Two rows of one version, both signed: its owner lies, or runs twice. The one with the greater bytes is kept, everywhere. */
-  | { readonly outcome: 'forked'; readonly entry: Entry; readonly replaced: boolean }
+  | { readonly outcome: 'forked'; readonly entry: Entry; readonly replaced: boolean; readonly isFirst: boolean }
   | { readonly outcome: 'refused'; readonly why: 'malformed' | 'not-signed' | 'full' }
 
 /**
@@ -27,8 +29,10 @@ export type RowOutcome =
  */
 export class RowTable {
   readonly #entries = new Map<Identity, Entry>()
-  readonly #verifiers = new Map<Identity, (bytes: Uint8Array, signature: Uint8Array) => boolean>()
+  readonly #verifiers = new Map<Identity, Verifier>()
   readonly #hashes = new Map<Identity, Uint8Array>()
+  /** Versions of rows that were forgotten: who forgets later must not bring them back. */
+  readonly #forgotten = new Map<Identity, { incarnation: number; version: number }>()
   #hash: Uint8Array | null = null
 
   get(identity: Identity): Entry | undefined {
@@ -49,14 +53,15 @@ export class RowTable {
     if (!row) return { outcome: 'refused', why: 'malformed' }
     const known = this.#entries.get(row.identity)
     const order = known ? compareVersions(row, known.row) : 1
-    if (known && order < 0) return { outcome: 'older' }
+    if ((known && order < 0) || this.#isForgotten(row)) return { outcome: 'older' }
     if (known && order === 0 && Buffer.compare(signed.bytes, known.signed.bytes) === 0) return { outcome: 'known' }
     if (!known && this.#entries.size >= LIMITS.nodes) return { outcome: 'refused', why: 'full' }
     if (!rowIsSigned(signed, this.#verifierOf(row))) return { outcome: 'refused', why: 'not-signed' }
     if (known && order === 0) {
       const replaced = Buffer.compare(signed.bytes, known.signed.bytes) > 0
-      if (replaced) this.#put(row, signed, known, known.heardMs)
-      return { outcome: 'forked', entry: this.#entries.get(row.identity) as Entry, replaced }
+      const entry = { ...(replaced ? this.#put(row, signed, known, known.heardMs) : known), forked: true }
+      this.#entries.set(row.identity, entry)
+      return { outcome: 'forked', entry, replaced, isFirst: !known.forked }
     }
     return { outcome: 'new', entry: this.#put(row, signed, known, nowMs), before: known?.row ?? null }
   }
@@ -89,13 +94,39 @@ export class RowTable {
   }
 
   versions(): VersionEntry[] {
-    return this.identities().map((identity) => {
-      const { row } = this.#entries.get(identity) as Entry
-      return { identity, incarnation: row.incarnation, version: row.version }
-    })
+    return this.identities().map((identity) => this.version(this.#entries.get(identity) as Entry))
+  }
+
+  version({ row, signed }: Entry): VersionEntry {
+    const mark = createHash('sha256').update(signed.bytes).digest().readUInt32BE()
+    return { identity: row.identity, incarnation: row.incarnation, version: row.version, mark }
+  }
+
+  /** How a version that somebody names stands to the row held here. */
+  order(named: VersionEntry): 'older' | 'same' | 'forked' | 'newer' {
+    const known = this.#entries.get(named.identity)
+    if (!known) return this.#isForgotten(named) ? 'same' : 'newer'
+    const order = compareVersions(named, known.row)
+    if (order !== 0) return order < 0 ? 'older' : 'newer'
+    return this.version(known).mark === named.mark ? 'same' : 'forked'
+  }
+
+  /** A checker of a node's signatures, or null when its row is not known. */
+  verifier(identity: Identity): Verifier | null {
+    const known = this.#entries.get(identity)
+    return known ? this.#verifierOf(known.row) : null
+  }
+
+  #isForgotten(named: { identity: Identity; incarnation: number; version: number }): boolean {
+    const floor = this.#forgotten.get(named.identity)
+    return floor !== undefined && compareVersions(named, floor) <= 0
   }
 
   forget(identity: Identity): void {
+    const known = this.#entries.get(identity)
+    if (!known) return
+    this.#forgotten.set(identity, { incarnation: known.row.incarnation, version: known.row.version })
+    if (this.#forgotten.size > LIMITS.nodes) this.#forgotten.delete(this.#forgotten.keys().next().value as Identity)
     this.#entries.delete(identity)
     this.#verifiers.delete(identity)
     this.#hashes.delete(identity)
@@ -105,14 +136,21 @@ export class RowTable {
   #put(row: Row, signed: Signed, known: Entry | undefined, heardMs: number): Entry {
     // Beats count within an incarnation: a pulse of the one before says nothing of this one.
     const keeps = known !== undefined && known.row.incarnation === row.incarnation
-    const entry: Entry = { row, signed, pulse: keeps ? known.pulse : null, signedPulse: keeps ? known.signedPulse : null, heardMs }
+    const entry: Entry = {
+      row,
+      signed,
+      pulse: keeps ? known.pulse : null,
+      signedPulse: keeps ? known.signedPulse : null,
+      heardMs,
+      forked: false,
+    }
     this.#entries.set(row.identity, entry)
     this.#hashes.set(row.identity, hashOfRow(row))
     this.#hash = null
     return entry
   }
 
-  #verifierOf(row: Row): (bytes: Uint8Array, signature: Uint8Array) => boolean {
+  #verifierOf(row: Row): Verifier {
     const known = this.#verifiers.get(row.identity)
     if (known) return known
     const verifier = verifierOf(row.publicKey)

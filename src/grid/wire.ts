@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { LIMITS, type Identity } from '../contract/index.ts'
 import { identityBytes, identityFrom } from './keys.ts'
 import type { Signed } from './row.ts'
+import type { Rumour } from './rumour.ts'
 
 /** Everything that nodes say to each other in datagrams. On the wire each is an array that begins with its number. */
 export type Message =
@@ -30,15 +31,8 @@ export type Message =
     }
   | ({ readonly type: 'pulse' } & Signed)
 
-/** "As of that beat `accuser` gets no answer from it, nor do its go-betweens." A newer beat of the subject refutes it. */
-export type Rumour = {
-  readonly subject: Identity
-  readonly incarnation: number
-  readonly beat: number
-  readonly accuser: Identity
-}
-
-export type VersionEntry = { readonly identity: Identity; readonly incarnation: number; readonly version: number }
+/** One line of the table. `mark` is a short hash of the row, so that two different rows of one version are noticed. */
+export type VersionEntry = { readonly identity: Identity; readonly incarnation: number; readonly version: number; readonly mark: number }
 
 /** One datagram's content. */
 export type Packet = { readonly sender: Identity; readonly incarnation: number; readonly messages: readonly Message[] }
@@ -47,7 +41,7 @@ const id = z.instanceof(Uint8Array).refine((value) => value.length === 16)
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const nonce = z.number().int().min(0).max(0xffff_ffff)
 const blob = z.instanceof(Uint8Array)
-const entry = z.tuple([id, count, count])
+export const WireEntry = z.tuple([id, count, count, nonce])
 export const MAX_ROW_PARTS = 32
 
 /** One row a message: its number on the wire is its place here. Numbers are never used again for something else. */
@@ -73,14 +67,15 @@ const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } =
     ([n, subject]) => ({ type: 'ping-req', nonce: n, subject: identityFrom(subject) }),
   ),
   rumour: codec(
-    z.tuple([id, count, count, id]),
-    (m) => [identityBytes(m.subject), m.incarnation, m.beat, identityBytes(m.accuser)],
-    ([subject, incarnation, beat, accuser]) => ({
+    z.tuple([id, count, count, id, blob]),
+    (m) => [identityBytes(m.subject), m.incarnation, m.beat, identityBytes(m.accuser), m.signature],
+    ([subject, incarnation, beat, accuser, signature]) => ({
       type: 'rumour',
       subject: identityFrom(subject),
       incarnation,
       beat,
       accuser: identityFrom(accuser),
+      signature,
     }),
   ),
   summary: codec(
@@ -89,7 +84,7 @@ const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } =
     ([hash]) => ({ type: 'summary', hash }),
   ),
   versions: codec(
-    z.tuple([id, id, z.array(entry).max(LIMITS.membersPerDatagram)]),
+    z.tuple([id, id, z.array(WireEntry).max(LIMITS.membersPerDatagram)]),
     (m) => [identityBytes(m.first), identityBytes(m.last), m.entries.map(wireEntry)],
     ([first, last, entries]) => ({
       type: 'versions',
@@ -153,11 +148,11 @@ function codec<S extends z.ZodType, M>(schema: S, toFields: (message: M) => unkn
 }
 
 export function wireEntry(one: VersionEntry): unknown[] {
-  return [identityBytes(one.identity), one.incarnation, one.version]
+  return [identityBytes(one.identity), one.incarnation, one.version, one.mark]
 }
 
-export function readEntry([identity, incarnation, version]: z.output<typeof entry>): VersionEntry {
-  return { identity: identityFrom(identity), incarnation, version }
+export function readEntry([identity, incarnation, version, mark]: z.output<typeof WireEntry>): VersionEntry {
+  return { identity: identityFrom(identity), incarnation, version, mark }
 }
 
 const Envelope = z.tuple([id, count, z.array(z.tuple([z.number().int().min(0)], z.unknown())).max(64)])
