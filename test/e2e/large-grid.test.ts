@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { launchBrowser } from '../support/browser.ts'
-import { type ConsolePage, goTo, graveFindings, onMap, openConsole } from '../support/console-page.ts'
+import { type ConsolePage, goTo, graveFindings, onMap, openConsole, workMeter } from '../support/console-page.ts'
 import { type FixtureApi, startFixtureApi } from '../support/fixture-api.ts'
 import { makeGraph } from '../support/make-graph.ts'
 import { until } from '../support/until.ts'
@@ -9,9 +9,13 @@ import { until } from '../support/until.ts'
 // No machine starts 500 nodes; the page cannot tell, for it only reads the API.
 const healthy = makeGraph({ nodes: 500, sites: 20, targets: 10, peers: 40 })
 const DEAD = 'node-045'
-/** Bars are for an idle machine; a suite may run beside others. */
-const DRAWN_MS = 3_000
-const UPDATED_MS = 1_500
+/** Work of the page's main thread. On an idle machine it is the time that a person waits. */
+const DRAW_WORK_MS = 2_000
+const UPDATE_WORK_MS = 1_000
+const FIGURES_WORK_MS = 300
+
+/** Two frames later nothing that was begun is left undone. */
+const SETTLED = 'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))'
 
 let browser: Browser
 let api: FixtureApi
@@ -40,41 +44,42 @@ async function open(hash?: string): Promise<ConsolePage> {
 
 describe('a grid of 500 nodes', () => {
   test('is drawn at once, and a dead node shows at once', async () => {
-    const startMs = performance.now()
-    const { page, errors, close } = await open()
+    const { page, errors, close } = await openConsole(browser, 'about:blank')
+    const worked = await workMeter(page)
+    await page.goto(api.url)
     await until('the map is drawn', async () => (await page.getByTestId('map').count()) === 1 && (await onMap(page, `n:${DEAD}`)) !== null)
-    expect(performance.now() - startMs).toBeLessThan(DRAWN_MS)
     await page.getByRole('heading', { level: 1, name: /^All well: 500 nodes/ }).waitFor()
+    const drawnMs = await worked()
+        expect(drawnMs).toBeLessThan(DRAW_WORK_MS)
     const before = await onMap(page, `n:${DEAD}`)
 
-    const diedMs = performance.now()
     killOne()
     await page.getByRole('heading', { level: 1, name: `${DEAD} is down.` }).waitFor()
-    expect(performance.now() - diedMs).toBeLessThan(UPDATED_MS)
+    expect((await worked()) - drawnMs).toBeLessThan(UPDATE_WORK_MS)
     expect(await onMap(page, `n:${DEAD}`)).toEqual(before)
     expect(await graveFindings(page)).toEqual([])
     await close()
     expect(errors).toEqual([])
   })
 
-  test('stays responsive while every figure of it changes each second', async () => {
-    const { page, errors, close } = await open('#/table')
-    await page.locator('tbody tr').first().waitFor()
-    // What the page cannot do while it works is measured by itself: the longest time between two turns.
-    await page.evaluate(`
-      globalThis.longestMs = 0
-      let last = performance.now()
-      setInterval(() => { const now = performance.now(); longestMs = Math.max(longestMs, now - last); last = now }, 10)
-    `)
-    for (const view of ['table', 'matrix', 'map', 'changes']) {
-      await goTo(page, `#/${view}`)
-      await page.locator(`main[aria-label="${view}"] > *`).waitFor()
-      for (let turn = 0; turn < 3; turn++) {
-        api.setLinks((link) => ({ rttMsP50: (link.rttMsP50 ?? 1) + 0.01 }))
-        await page.evaluate('new Promise((resolve) => setTimeout(resolve, 250))')
-      }
+  test.each(['map', 'matrix', 'table', 'changes'])('leaves the %s responsive while every figure of it changes', async (view) => {
+    const { page, errors, close } = await open(`#/${view}`)
+    await page.locator(`main[aria-label="${view}"] > *`).waitFor()
+    const worked = await workMeter(page)
+    await page.getByRole('heading', { level: 1, name: /^All well/ }).waitFor()
+    await page.evaluate(SETTLED)
+    const beforeMs = await worked()
+    const rounds = 4
+    for (let round = 1; round <= rounds; round++) {
+      api.setLinks((link) => ({ rttMsP50: (link.rttMsP50 ?? 1) + 0.01, lossRatio: round / 100 }))
+      // The last figure to arrive is that of the link in the panel.
+      await goTo(page, `#/${view}?from=node-001&to=node-008`)
+      await page
+        .getByRole('complementary', { name: 'Selected' })
+        .getByText(`${round.toFixed(1)} %`, { exact: true })
+        .waitFor()
     }
-    expect(await page.evaluate<number>('longestMs')).toBeLessThan(1_000)
+    expect(((await worked()) - beforeMs) / rounds).toBeLessThan(FIGURES_WORK_MS)
     await close()
     expect(errors).toEqual([])
   })

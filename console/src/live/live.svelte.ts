@@ -83,7 +83,11 @@ class Live {
       if (source !== this.#source) return
       const back = this.connection.kind === 'lost'
       this.#heard()
-      if (back) void this.#loadChanges()
+      // The node may have been started anew, with a journal that counts from one again.
+      if (back) {
+        this.changes = []
+        void this.#loadChanges()
+      }
     }
     source.onerror = () => {
       if (source === this.#source) void this.#lose()

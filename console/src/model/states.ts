@@ -58,7 +58,7 @@ export const LOOKS: Readonly<Record<LinkState, Look>> = {
     dash: [],
     arrow: 'vee',
     severity: 5,
-    meaning: 'one direction is dead',
+    meaning: 'one direction is dead; on the map a bar stands where nothing arrives',
   },
   down: {
     word: 'down',
