@@ -18,7 +18,15 @@ export const suites: readonly Suite[] = [
   {
     name: 'servers',
     folders: ['test/servers'],
-    packages: { fping: 'fping', nginx: 'nginx', openssl: 'openssl', dnsmasq: 'dnsmasq', iproute2: 'ip', nftables: 'nft' },
+    packages: {
+      fping: 'fping',
+      'iputils-ping': 'ping',
+      nginx: 'nginx',
+      openssl: 'openssl',
+      dnsmasq: 'dnsmasq',
+      iproute2: 'ip',
+      nftables: 'nft',
+    },
     root: true,
   },
   { name: 'lab', folders: ['test/lab'], packages: { iproute2: 'ip', nftables: 'nft', fping: 'fping' }, root: true },
