@@ -23,7 +23,7 @@ const tasks = [
   { done: dependenciesDone, run: installDependencies },
   { done: runtimeDone, run: repairRuntime },
   { done: () => built('node'), run: buildNode },
-  { done: () => built('console') || !existsSync(join(root, 'console', 'index.html')), run: buildConsole },
+  { done: () => built('console'), run: buildConsole },
 ]
 
 /** What each part of the build is made from and what it makes. */

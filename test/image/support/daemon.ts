@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { bridgeOf } from './folders.ts'
 import { run, until } from './run.ts'
 
 /** A Docker daemon of this test's own: nothing that it makes is seen by another one, or outlives the test. */
@@ -69,7 +70,7 @@ async function tryDriver(folder: string, driver: string): Promise<Daemon> {
     throw new Error(existsSync(logFile) ? readFileSync(logFile, 'utf8').slice(-1_500) : 'it left no log')
   }
   const name = 'midwatch-image'
-  await docker('network', 'create', '--opt', `com.docker.network.bridge.name=mwimg${process.pid % 100_000}`, name)
+  await docker('network', 'create', '--opt', `com.docker.network.bridge.name=${bridgeOf(process.pid)}`, name)
   return { docker, network: name, stop }
 }
 

@@ -10,7 +10,9 @@ const PREFIX = 'midwatch-image-'
 export function ownFolder(): string {
   for (const name of readdirSync(tmpdir())) {
     const pid = Number(name.startsWith(PREFIX) ? name.slice(PREFIX.length) : Number.NaN)
-    if (pid > 0 && !isAlive(pid)) removeFolder(join(tmpdir(), name))
+    if (!(pid > 0) || isAlive(pid)) continue
+    removeFolder(join(tmpdir(), name))
+    spawnSync('ip', ['link', 'delete', bridgeOf(pid)])
   }
   const folder = join(tmpdir(), `${PREFIX}${process.pid}`)
   mkdirSync(folder, { recursive: true })
@@ -26,6 +28,9 @@ export function removeFolder(folder: string): void {
   for (const path of mounts.toSorted((a, b) => b.length - a.length)) spawnSync('umount', ['--lazy', path])
   rmSync(folder, { recursive: true, force: true })
 }
+
+/** The bridge of a run's containers. A daemon that is ended without being asked to tidy up leaves it behind. */
+export const bridgeOf = (pid: number): string => `mwimg${pid}`
 
 function isAlive(pid: number): boolean {
   try {
