@@ -91,11 +91,14 @@ export class Grid {
   /** Where each node was last told to be. Parsed once per row. */
   readonly #addresses = new Map<Identity, Address>()
   /** Questions on their way: what to do when the ack comes. */
-  readonly #asked = new Map<number, () => void>()
+  readonly #asked = new Map<number, (by: Identity) => void>()
+  /** Who last got an answer from a node that gave none here: asked first the next time. */
+  readonly #wayTo = new Map<Identity, Identity>()
   readonly #checking = new Set<Identity>()
   /** When versions were last compared with a node, and when it was last met. */
   readonly #comparedMs = new Map<Identity, number>()
   readonly #metMs = new Map<Identity, number>()
+  readonly #warnedMs = new Map<Identity, number>()
   readonly #mayAnswer: Allowance
   #outlivedMs: number | null = null
   /** The row as last published, to tell it from one that somebody else made. */
@@ -134,7 +137,7 @@ export class Grid {
       clock: options.clock,
       onChange: (change) => options.onEvent({ type: 'member', ...change }),
       onAccusation: (subject) => this.#tellRumour(subject),
-      onSuspicion: (subject) => this.#ask(subject, [subject], 2),
+      onSuspicion: (subject) => this.#ask(subject, [subject, ...this.#goBetweens(subject, 2)], 2),
     })
   }
 
@@ -236,12 +239,15 @@ export class Grid {
   /** A peer left probes unanswered: ask go-betweens, as SWIM does. */
   unanswered(identity: Identity): void {
     if (!this.#members.isWorthAsking(identity)) return
-    const goBetweens = pick(
-      this.#options.random,
-      this.#members.others('up').filter((other) => other !== identity),
-      3,
-    )
-    this.#ask(identity, goBetweens, 1)
+    this.#ask(identity, this.#goBetweens(identity, 3), 1)
+  }
+
+  #goBetweens(subject: Identity, count: number): Identity[] {
+    const others = this.#members.others('up').filter((other) => other !== subject)
+    const way = this.#wayTo.get(subject)
+    const known = others.filter((other) => other === way)
+    const rest = others.filter((other) => other !== way)
+    return [...known, ...pick(this.#options.random, rest, count - known.length)]
   }
 
   /** A caller on the grid's TCP port. `join` handles callers with an invitation. */
@@ -309,6 +315,8 @@ export class Grid {
       this.#addresses.delete(row.identity)
       this.#comparedMs.delete(row.identity)
       this.#metMs.delete(row.identity)
+      this.#warnedMs.delete(row.identity)
+      this.#wayTo.delete(row.identity)
       this.#options.onEvent({ type: 'row', identity: row.identity })
     }
   }
@@ -346,13 +354,15 @@ export class Grid {
   }
 
   #applyPulse(signed: Signed): void {
-    const entry = this.table.applyPulse(signed, this.#options.clock.monoMs())
-    if (!entry || entry.row.identity === this.#self) return
+    const news = this.table.applyPulse(signed, this.#options.clock.monoMs())
+    if (!news || news.entry.row.identity === this.#self) return
     this.counters.pulsesNew++
-    const { identity } = entry.row
-    const refuted = this.#members.beat(identity, beatOf(entry))
+    const { identity } = news.entry.row
+    const beat = beatOf(news.entry)
+    this.#members.beat(identity, beat)
     this.#tell(`pulse:${identity}`, [encodeMessage({ type: 'pulse', ...signed })])
-    if (refuted) this.#soon()
+    // A skipped beat refutes a rumour, which will not wait.
+    if (beat >= news.beatBefore + REFUTING_BEATS) this.#soon()
     this.#options.onEvent({ type: 'pulse', identity })
   }
 
@@ -367,7 +377,7 @@ export class Grid {
     this.#soon()
   }
 
-  #publishPulse(): void {
+  #publishPulse(): Uint8Array {
     const { incarnation, version } = this.#row
     const pulse: Pulse = { identity: this.#self, incarnation, beat: ++this.#beat, version, figures: this.#figures }
     let signed = signPulse(pulse, this.#options.keys)
@@ -377,7 +387,9 @@ export class Grid {
       signed = signPulse({ ...pulse, figures: pulse.figures.slice(0, links) }, this.#options.keys)
     }
     this.table.applyPulse(signed, this.#options.clock.monoMs())
-    this.#tell(`pulse:${this.#self}`, [encodeMessage({ type: 'pulse', ...signed })])
+    const message = encodeMessage({ type: 'pulse', ...signed })
+    this.#tell(`pulse:${this.#self}`, [message])
+    return message
   }
 
   // ── Talk ──
@@ -482,12 +494,12 @@ export class Grid {
         return this.#talk(from, [encodeMessage({ type: 'ack', nonce: message.nonce })])
       case 'ack': {
         const answered = this.#asked.get(message.nonce)
-        return answered?.()
+        return answered?.(from)
       }
       case 'ping-req':
         return this.#pingFor(from, message.subject, message.nonce)
       case 'rumour':
-        return this.#heardRumour(message)
+        return this.#heardRumour(from, message)
       case 'summary':
         if (Buffer.compare(message.hash, this.table.hash()) !== 0) this.#sendVersions(from)
         return
@@ -559,7 +571,7 @@ export class Grid {
 
   // ── Is it alive? ──
 
-  #heardRumour(rumour: Extract<Message, { type: 'rumour' }>): void {
+  #heardRumour(from: Identity, rumour: Extract<Message, { type: 'rumour' }>): void {
     this.counters.rumours++
     const { subject, accuser, incarnation, beat } = rumour
     const verify = this.table.verifier(accuser)
@@ -570,10 +582,17 @@ export class Grid {
       // Nobody can know a beat of this node that it has not made yet.
       if (!isCurrent || beat > this.#beat || !rumourIsSigned(rumour, verify)) return
       this.#beat = Math.max(this.#beat, beat + REFUTING_BEATS - 1)
-      this.#publishPulse()
+      const refutation = this.#publishPulse()
+      this.#talk(from, [refutation])
       return this.#soon()
     }
-    if (!isCurrent || !this.#members.wouldHear(subject, accuser) || !rumourIsSigned(rumour, verify)) return
+    if (!isCurrent) return
+    if (!this.#members.wouldHear(subject, accuser)) {
+      // Who hears the accused carries the word to it: it can refute for those that do not hear it.
+      if (this.#members.isHeard(subject) && this.#isTime(this.#warnedMs, subject)) this.#talk(subject, [encodeMessage(rumour)])
+      return
+    }
+    if (!rumourIsSigned(rumour, verify)) return
     this.#members.rumour(subject, accuser, beatOf(entry))
     this.#tell(`rumour:${subject}:${accuser}`, [encodeMessage(rumour)])
     this.#soon()
@@ -617,8 +636,9 @@ export class Grid {
         if (this.#running && entry) this.#members.accuse(subject, beatOf(entry))
       })
     }
-    this.#asked.set(nonce, () => {
+    this.#asked.set(nonce, (by) => {
       done()
+      if (by !== subject) this.#wayTo.set(subject, by)
       if (this.#members.alive(subject)) this.#soon()
     })
     attempt(tries)

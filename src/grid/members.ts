@@ -148,6 +148,12 @@ export class Members {
     this.#judge(identity, member)
   }
 
+  /** Was it heard directly just now? */
+  isHeard(identity: Identity): boolean {
+    const member = this.#members.get(identity)
+    return member !== undefined && this.#heardLately(member)
+  }
+
   /** Would that accusation be news here? */
   wouldHear(subject: Identity, accuser: Identity): boolean {
     const member = this.#members.get(subject)

@@ -67,14 +67,14 @@ export class RowTable {
   }
 
   /** Merges a pulse. Answers its owner's entry when it was news, which proves that the owner was alive after all pulses before; else null. */
-  applyPulse(signed: Signed, nowMs: number): Entry | null {
+  applyPulse(signed: Signed, nowMs: number): { entry: Entry; beatBefore: number } | null {
     const pulse = readPulse(signed.bytes)
     const known = pulse && this.#entries.get(pulse.identity)
     if (!pulse || !known || pulse.incarnation !== known.row.incarnation || pulse.beat <= beatOf(known)) return null
     if (!pulseIsSigned(signed, this.#verifierOf(known.row))) return null
     const entry: Entry = { ...known, pulse, signedPulse: signed, heardMs: nowMs }
     this.#entries.set(pulse.identity, entry)
-    return entry
+    return { entry, beatBefore: beatOf(known) }
   }
 
   /** The graph hash: sorted (identity, incarnation, version, link states) of all rows but those of nodes that left. */
