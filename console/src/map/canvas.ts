@@ -1,6 +1,6 @@
 import cytoscape from 'cytoscape'
 import type { Colours } from '../live/colours.ts'
-import { type Point, arrange, place } from '../model/layout.ts'
+import { type Point, RING_NODES, arrange, place } from '../model/layout.ts'
 import { type MapEdge, type MapModel, groupKey, nodeKey, spotsOf, targetKey } from '../model/map.ts'
 import type { Selection } from '../model/route.ts'
 import { stylesheet } from './stylesheet.ts'
@@ -10,9 +10,11 @@ export type Picked = { readonly selection: Selection } | { readonly sites: reado
 type Handlers = { readonly onpick: (picked: Picked) => void; readonly onplaced: (positions: Positions) => void }
 
 const PADDING_PX = 28
-/** More nodes than this are seen from so far away that everything has to be drawn larger. */
-const FAR_NODES = 120
+/** Smaller than this, names of nodes cannot be read and lines are hairs: then all is drawn larger, and names only of sites. */
+const FAR_ZOOM = 0.42
 const MAX_FIT_ZOOM = 1.35
+/** What stands around the outermost nodes: their site, its name, the padding. */
+const AROUND_PX = 230
 
 /**
  * The only code that knows cytoscape. It keeps the drawing equal to a model by touching nothing but what differs, and never moves
@@ -60,19 +62,23 @@ export class MapCanvas {
     const first = this.#drawn.size === 0
     const positions = place(spotsOf(model), this.#positions, this.#aspect())
     const wanted = new Set<string>()
-    const far = model.nodes.length > FAR_NODES
+    const zoom = this.#zoomFor(positions.values())
+    const far = zoom < FAR_ZOOM
+    const sizes = new Map([...Map.groupBy(model.nodes, ({ group }) => group)].map(([group, members]) => [group, members.length]))
     cy.batch(() => {
-      for (const group of model.groups) this.#draw(wanted, { group: 'nodes', data: { id: groupKey(group), label: group, far } })
+      for (const group of model.groups)
+        this.#draw(wanted, { group: 'nodes', data: { id: groupKey(group), label: group, far, size: textSize(15, zoom, 60) } })
       for (const node of model.nodes) {
         const { group, ...data } = node
+        const dense = (sizes.get(group) ?? 0) > RING_NODES
+        const size = node.state !== 'up' ? textSize(14, zoom, 46) : dense ? 14 : textSize(14, zoom, 22)
+        const label = node.self && !dense ? `${node.label}\nthis node` : node.label
         const position = positions.get(node.id) ?? { x: 0, y: 0 }
-        this.#draw(wanted, {
-          group: 'nodes',
-          data: { ...data, far, parent: groupKey(group), label: node.self ? `${node.label}\nthis node` : node.label },
-          position: { ...position },
-        })
+        this.#draw(wanted, { group: 'nodes', data: { ...data, far, size, label, parent: groupKey(group) }, position: { ...position } })
       }
-      for (const edge of model.edges) this.#draw(wanted, { group: 'edges', data: { ...edge, far } })
+      const bundleSize = textSize(15, zoom, 60)
+      for (const edge of model.edges)
+        this.#draw(wanted, { group: 'edges', data: { ...edge, far, size: edge.kind === 'bundle' ? bundleSize : 0 } })
       // Edges go before the nodes that they hang on.
       for (const id of [...this.#drawn.keys()].reverse()) {
         if (wanted.has(id)) continue
@@ -171,6 +177,13 @@ export class MapCanvas {
     this.#cy.destroy()
   }
 
+  /** How near all of it can be seen: decides how large names are drawn. */
+  #zoomFor(points: Iterable<Point>): number {
+    const all = [...points]
+    const span = (of: (point: Point) => number): number => Math.max(...all.map(of)) - Math.min(...all.map(of)) + AROUND_PX
+    return Math.min(MAX_FIT_ZOOM, this.#cy.width() / span(({ x }) => x), this.#cy.height() / span(({ y }) => y))
+  }
+
   #aspect(): number {
     return this.#cy.width() / Math.max(1, this.#cy.height())
   }
@@ -206,6 +219,11 @@ export class MapCanvas {
     }
     const edge = data as unknown as MapEdge
     const [from, to] = [edge.source.slice(2), edge.target.slice(2)]
-    this.#handlers.onpick(edge.kind === 'bundle' ? { sites: [from, to] } : { selection: { type: 'link', from, to } })
+    this.#handlers.onpick(edge.sites ? { sites: edge.sites } : { selection: { type: 'link', from, to } })
   }
+}
+
+/** Large enough to be read when all is seen. In quarters, so that a newcomer does not redraw every name. */
+function textSize(px: number, zoom: number, most: number): number {
+  return Math.round(Math.min(most, Math.max(px, (px * 0.9) / zoom)) / 4) * 4
 }

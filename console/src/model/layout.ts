@@ -10,8 +10,9 @@ const NAME_PX = 50
 /** How close members of a large site stand. */
 const ROW_GAP_PX = 68
 /** Up to this many, sites stand on a ring, so that no line between two crosses a third; beyond, a ring is mostly hole. */
-const RING_SITES = 8
-const RING_NODES = 10
+export const RING_SITES = 8
+/** Up to this many members of a site stand in a circle, with room for their names; more stand in rows. */
+export const RING_NODES = 10
 
 /**
  * Where everything stands on the map. Nothing that is placed is moved: a newcomer takes the nearest free spot by its site. Only

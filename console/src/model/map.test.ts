@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { GraphLink } from '../../../src/contract/index.ts'
 import { link, mesh, node, target } from './fixture.ts'
 import { indexLinks } from './links.ts'
-import { CROWDED_LINKS, NO_SITE, mapModel } from './map.ts'
+import { CROWDED_LINKS, NO_SITE, mapModel, showsUp } from './map.ts'
 
 const three = [node('a', 'east', { self: true }), node('b', 'east'), node('c', 'west')]
 const shop = target('shop', null)
@@ -52,6 +52,18 @@ describe('the map of a small grid', () => {
   })
 })
 
+describe('healthy links', () => {
+  const few = indexLinks(watched)
+  const many = indexLinks(mesh(Array.from({ length: 20 }, (_, i) => node(`n${i}`, 'east'))))
+  test('are drawn by default, but for a crowd over many sites; a choice counts for more', () => {
+    expect(showsUp(few, 20, null)).toBe(true)
+    expect(showsUp(many, 3, null)).toBe(true)
+    expect(showsUp(many, 20, null)).toBe(false)
+    expect(showsUp(many, 20, true)).toBe(true)
+    expect(showsUp(few, 1, false)).toBe(false)
+  })
+})
+
 describe('the map of a crowd', () => {
   test('draws healthy links as one line for each pair of sites, and only when asked', () => {
     const nodes = Array.from({ length: 40 }, (_, i) => node(`n${i}`, ['east', 'west', 'north'][i % 3] as string))
@@ -70,6 +82,13 @@ describe('the map of a crowd', () => {
 
   test('draws many between two sites as one, with their number and worst state', () => {
     const { edges } = crowd((of) => (isEast(of.from) && isWest(of.to) ? { state: of.from === 'n0' ? 'down' : 'lossy' } : {}))
-    expect(edges).toMatchObject([{ kind: 'bundle', source: 's:east', target: 's:west', state: 'down', label: '182 down' }])
+    expect(edges).toMatchObject([
+      { kind: 'bundle', source: 's:east', target: 's:west', state: 'down', label: '182 down', sites: ['east', 'west'] },
+    ])
+  })
+
+  test('a bundle whose links all begin at one node begins there', () => {
+    const { edges } = crowd((of) => (of.from === 'n0' && isWest(of.to) ? { state: 'lossy' } : {}))
+    expect(edges).toMatchObject([{ kind: 'bundle', source: 'n:n0', target: 's:west', label: '13 lossy', sites: ['east', 'west'] }])
   })
 })

@@ -1,12 +1,12 @@
 import type { Graph, GraphNode, LinkState, NodeState } from '../../../src/contract/index.ts'
-import type { Spot } from './layout.ts'
+import { RING_SITES, type Spot } from './layout.ts'
 import type { Links } from './links.ts'
 import { LOOKS, degradedWords, isTroubled, worst } from './states.ts'
 
 /** Group of targets that no site was given for. */
 export const NO_SITE = 'no site'
 /** More links than this are no picture any more: only the troubled ones are drawn, the rest as one line for each pair of sites. */
-export const CROWDED_LINKS = 400
+export const CROWDED_LINKS = 200
 /** More troubled links than this between two sites are drawn as one, with their number. */
 const BUNDLED_LINKS = 6
 
@@ -29,6 +29,8 @@ export type MapEdge = {
   /** Which end of a one-way link the dead direction points to. */
   readonly dead: 'out' | 'in' | 'none'
   readonly label: string
+  /** A bundle's two sites, which the matrix opens. */
+  readonly sites: readonly [string, string] | null
 }
 export type MapModel = {
   readonly crowded: boolean
@@ -43,6 +45,11 @@ export const groupKey = (site: string): string => `s:${site}`
 
 export function isCrowded(links: Links): boolean {
   return links.size > CROWDED_LINKS
+}
+
+/** Healthy links are drawn unless someone chose otherwise, or they would be a web over many sites. */
+export function showsUp(links: Links, siteCount: number, chosen: boolean | null): boolean {
+  return chosen ?? (!isCrowded(links) || siteCount <= RING_SITES)
 }
 
 export function mapModel(graph: Pick<Graph, 'nodes' | 'targets'>, links: Links, showUp: boolean): MapModel {
@@ -119,7 +126,7 @@ function plainEdges(links: Links, known: ReadonlyMap<string, string>, showUp: bo
   for (const [id, link] of links) {
     const [source, target] = ends(link)
     if (!known.has(source) || !known.has(target) || (!showUp && !isTroubled(link.state))) continue
-    edges.push({ id, source, target, kind: 'link', state: link.state, dead: link.dead ?? 'none', label: '' })
+    edges.push({ id, source, target, kind: 'link', state: link.state, dead: link.dead ?? 'none', label: '', sites: null })
   }
   return edges
 }
@@ -134,7 +141,7 @@ function crowdedEdges(links: Links, groupOf: ReadonlyMap<string, string>, showUp
     if (from === undefined || to === undefined) continue
     if (isTroubled(link.state)) {
       const bundle = `${from}\n${to}`
-      const edge: MapEdge = { id, source, target, kind: 'link', state: link.state, dead: link.dead ?? 'none', label: '' }
+      const edge: MapEdge = { id, source, target, kind: 'link', state: link.state, dead: link.dead ?? 'none', label: '', sites: null }
       const mates = troubled.get(bundle)
       if (mates) mates.push(edge)
       else troubled.set(bundle, [edge])
@@ -150,14 +157,21 @@ function crowdedEdges(links: Links, groupOf: ReadonlyMap<string, string>, showUp
       const state = worst(mates.map((edge) => edge.state)) as LinkState
       edges.push({
         id: `bundle ${from} ${to}`,
-        source: groupKey(from),
-        target: groupKey(to),
+        // All from one node, or all to one: then that is where to look.
+        source: only(mates.map((edge) => edge.source)) ?? groupKey(from),
+        target: only(mates.map((edge) => edge.target)) ?? groupKey(to),
         kind: 'bundle',
         state,
         dead: 'none',
         label: `${mates.length} ${LOOKS[state].word}`,
+        sites: [from, to],
       })
     }
   }
   return edges
+}
+
+function only(keys: readonly string[]): string | null {
+  const [first] = keys
+  return first !== undefined && keys.every((key) => key === first) ? first : null
 }
