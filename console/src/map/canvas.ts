@@ -12,7 +12,7 @@ type Handlers = { readonly onpick: (picked: Picked) => void; readonly onplaced: 
 const PADDING_PX = 28
 /** Smaller than this, names of nodes cannot be read and lines are hairs: then all is drawn larger, and names only of sites. */
 const FAR_ZOOM = 0.42
-const MAX_FIT_ZOOM = 1.35
+const MAX_FIT_ZOOM = 1.2
 /** What stands around the outermost nodes: their site, its name, the padding. */
 const AROUND_PX = 230
 

@@ -148,7 +148,16 @@ function crowdedEdges(links: Links, groupOf: ReadonlyMap<string, string>, showUp
     } else if (showUp && from !== to) healthy.set(from < to ? `${from}\n${to}` : `${to}\n${from}`, [from, to])
   }
   for (const [a, b] of healthy.values()) {
-    edges.push({ id: `up ${a} ${b}`, source: groupKey(a), target: groupKey(b), kind: 'bundle', state: 'up', dead: 'none', label: '' })
+    edges.push({
+      id: `up ${a} ${b}`,
+      source: groupKey(a),
+      target: groupKey(b),
+      kind: 'bundle',
+      state: 'up',
+      dead: 'none',
+      label: '',
+      sites: [a, b],
+    })
   }
   for (const [bundle, mates] of troubled) {
     const [from, to] = bundle.split('\n') as [string, string]
