@@ -50,7 +50,7 @@ describe('a grid of 500 nodes', () => {
     await until('the map is drawn', async () => (await page.getByTestId('map').count()) === 1 && (await onMap(page, `n:${DEAD}`)) !== null)
     await page.getByRole('heading', { level: 1, name: /^All well: 500 nodes/ }).waitFor()
     const drawnMs = await worked()
-        expect(drawnMs).toBeLessThan(DRAW_WORK_MS)
+    expect(drawnMs).toBeLessThan(DRAW_WORK_MS)
     const before = await onMap(page, `n:${DEAD}`)
 
     killOne()
