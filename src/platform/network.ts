@@ -44,6 +44,7 @@ export async function openNetwork(options: {
   const counters: NetworkCounters = { sent: 0, sentBytes: 0, received: 0, receivedBytes: 0, sendErrors: 0 }
   let listener: (bytes: Uint8Array, from: Address) => void = () => {}
   const sockets: Socket[] = []
+  let closed = false
   for (let lane = 0; lane < options.lanes; lane++) {
     const socket = createSocket({ type: six ? 'udp6' : 'udp4', recvBufferSize: 1_048_576 })
     await new Promise<void>((resolve, reject) => {
@@ -68,6 +69,8 @@ export async function openNetwork(options: {
     port: (sockets[0] as Socket).address().port,
     counters,
     send(lane, to, bytes) {
+      // A timer that rings after the end would bring the process down otherwise.
+      if (closed) return
       const socket = sockets[lane % sockets.length] as Socket
       if (isIPv6(to.host) !== six && !six) {
         counters.sendErrors++
@@ -82,6 +85,7 @@ export async function openNetwork(options: {
     },
     dial: dialTcp,
     async close() {
+      closed = true
       await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))))
     },
   }
