@@ -1,0 +1,187 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Identity } from '../../../contract/index.ts'
+import { createManualClock } from '../../../../test/support/manual-clock.ts'
+import { dieOf, randomnessOf } from '../../../../test/support/virtual-network.ts'
+import { createNodeProber, type NodeSample } from './index.ts'
+import { decodeProbe, encodeProbe, type Reply, type Request } from './packet.ts'
+
+const [a, b] = ['a'.repeat(32), 'b'.repeat(32)] as [Identity, Identity]
+
+/** A prober and a peer that answers after `answerMs`, unless told not to. */
+function probing(answerMs = 10) {
+  const clock = createManualClock()
+  const samples: (NodeSample & { readonly atMs: number })[] = []
+  const sent: { readonly to: Identity; readonly packet: Request | Reply; readonly atMs: number }[] = []
+  const world = { answers: true, heardAgoMs: 5 as number | null, held: 0 }
+  const unanswered: Identity[] = []
+  const prober = createNodeProber({
+    clock,
+    random: randomnessOf(dieOf(1)),
+    everyMs: 1_000,
+    heardAgoMs: () => world.heardAgoMs,
+    send(to, payload) {
+      const packet = decodeProbe(payload)!
+      sent.push({ to, packet, atMs: clock.monoMs() })
+      if (packet.type === 'request' && world.answers) clock.after(answerMs, () => prober.receive(to, reply(packet)))
+    },
+    onSample: (_, sample) => samples.push({ ...sample, atMs: clock.monoMs() }),
+    onUnanswered: (peer) => unanswered.push(peer),
+  })
+  const reply = (request: Request): Uint8Array =>
+    encodeProbe({ ...request, type: 'reply', receivedUs: 1e9, repliedUs: 1e9 + world.held * 1_000, requestsReceived: 1, heardAgoMs: 0 })
+  const requests = (): number => sent.filter(({ packet }) => packet.type === 'request').length
+  return { clock, prober, samples, sent, unanswered, world, requests, reply }
+}
+
+describe('probes of another node', () => {
+  it('begin at once for the first, and go out about once a period', async () => {
+    const { clock, prober, samples, requests } = probing()
+    prober.setPeers([a])
+    await clock.advance(0)
+    expect(requests()).toBe(1)
+    await clock.advance(60_000)
+    expect(requests()).toBeGreaterThan(56)
+    expect(requests()).toBeLessThan(65)
+    expect(samples.every((sample) => sample.ok && sample.rttMs === 10)).toBe(true)
+  })
+
+  it('of many nodes are spread over the period', async () => {
+    const { clock, prober, sent } = probing()
+    prober.setPeers([a])
+    await clock.advance(10)
+    prober.setPeers([a, ...Array.from({ length: 40 }, (_, at) => at.toString(16).padStart(32, '0') as Identity)])
+    await clock.advance(1_000)
+    const inFirstTenth = sent.filter(({ packet, atMs }) => packet.type === 'request' && atMs <= 110).length
+    expect(inFirstTenth).toBeLessThan(15)
+    expect(new Set(sent.map(({ to }) => to)).size).toBe(41)
+  })
+
+  it('leave out of the round trip what the peer spent, and do not believe one that claims more than all of it', async () => {
+    const { clock, prober, samples, world } = probing(50)
+    prober.setPeers([a])
+    world.held = 20
+    await clock.advance(100)
+    world.held = 5_000
+    await clock.advance(1_200)
+    expect(samples.slice(0, 2).map((sample) => sample.rttMs)).toEqual([30, 50])
+  })
+
+  it('that are lost are confirmed at once: four losses within a second of the first, and others are asked after two', async () => {
+    const { clock, prober, samples, unanswered, world } = probing()
+    prober.setPeers([a])
+    await clock.advance(3_000)
+    world.answers = false
+    await clock.advance(3_000)
+    const lost = samples.filter((sample) => !sample.ok)
+    expect(lost.length).toBeGreaterThanOrEqual(4)
+    expect(lost[3]!.atMs - lost[0]!.atMs).toBeLessThan(700)
+    expect(unanswered).toHaveLength(lost.length - 1)
+  })
+
+  it('welcome a node that is back with quick probes', async () => {
+    const { clock, prober, samples, world } = probing()
+    world.answers = false
+    prober.setPeers([a])
+    await clock.advance(10_000)
+    world.answers = true
+    const beforeMs = clock.monoMs()
+    await clock.advance(1_300)
+    const ok = samples.filter((sample) => sample.ok && sample.atMs > beforeMs)
+    expect(ok.length).toBeGreaterThanOrEqual(3)
+    expect(ok[2]!.atMs - ok[0]!.atMs).toBeLessThan(200)
+  })
+
+  it('that rang late because this process was held up prove nothing', async () => {
+    const { clock, prober, samples, world, requests } = probing()
+    prober.setPeers([a])
+    await clock.advance(3_000)
+    world.answers = false
+    for (const before = requests(); requests() === before;) await clock.advance(10)
+    samples.length = 0
+    await clock.jump(10_000)
+    await clock.advance(100)
+    expect(samples.length).toBeGreaterThan(0)
+    expect(samples.filter((sample) => !sample.discount)).toEqual([])
+  })
+
+  it('answered after the time-out count as well as lost, and after too long not at all', async () => {
+    const { clock, prober, samples, sent, world, reply } = probing()
+    world.answers = false
+    prober.setPeers([a])
+    await clock.advance(1_500)
+    const first = sent[0]!.packet as Request
+    prober.receive(a, reply(first))
+    expect(samples.at(-1)).toMatchObject({ ok: true })
+    expect(prober.counters.late).toBe(1)
+    // A second time it is a duplicate.
+    const before = samples.length
+    prober.receive(a, reply(first))
+    expect(samples.length).toBe(before)
+    const second = sent[1]!.packet as Request
+    await clock.advance(5_000)
+    const now = samples.length
+    prober.receive(a, reply(second))
+    expect(samples.length).toBe(now)
+  })
+
+  it('say when each side last heard the other', async () => {
+    const { clock, prober, samples, world } = probing()
+    world.heardAgoMs = 1_234
+    prober.setPeers([a])
+    await clock.advance(100)
+    expect(samples[0]).toMatchObject({ heardAgoMs: 1_234, theyHeardAgoMs: 0 })
+    prober.receive(a, encodeProbe({ type: 'request', flow: 0, sequence: 9, sentUs: 1, heardAgoMs: 8_000 }))
+    world.answers = false
+    await clock.advance(2_500)
+    expect(samples.at(-1)!.theyHeardAgoMs).toBeGreaterThan(8_000)
+  })
+
+  it('are answered with what was asked and how many came, and not for strangers', () => {
+    const { prober, sent } = probing()
+    prober.setPeers([a])
+    const request = encodeProbe({ type: 'request', flow: 3, sequence: 7, sentUs: 42, heardAgoMs: null })
+    prober.receive(b, request)
+    expect(sent).toEqual([])
+    prober.receive(a, request)
+    prober.receive(a, request)
+    expect(sent.at(-1)).toMatchObject({ to: a, packet: { type: 'reply', flow: 3, sequence: 7, sentUs: 42, requestsReceived: 2 } })
+  })
+
+  it('stop for nodes that are gone, and for all in the end', async () => {
+    const { clock, prober, requests, unanswered, world } = probing()
+    prober.setPeers([a, b])
+    await clock.advance(2_000)
+    prober.setPeers([])
+    const before = requests()
+    world.answers = false
+    await clock.advance(5_000)
+    expect(requests()).toBe(before)
+    expect(unanswered).toEqual([])
+    prober.setPeers([a])
+    prober.stop()
+    await clock.advance(5_000)
+    expect(requests()).toBe(before)
+  })
+})
+
+describe('a probe packet', () => {
+  const request: Request = { type: 'request', flow: 63, sequence: 0xffff_ffff, sentUs: 1.5, heardAgoMs: null }
+  const reply: Reply = { ...request, type: 'reply', receivedUs: 2.5, repliedUs: 3.5, requestsReceived: 4, heardAgoMs: 0 }
+
+  it.each([request, reply])('comes back as it went out: $type', (packet) => {
+    expect(decodeProbe(encodeProbe(packet))).toEqual(packet)
+  })
+
+  it('of any other length or kind is null, never an exception', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        const packet = decodeProbe(bytes)
+        expect(packet === null || bytes.length === (packet.type === 'request' ? 18 : 38)).toBe(true)
+      }),
+      { seed: 8 },
+    )
+    expect(decodeProbe(encodeProbe({ ...reply, receivedUs: NaN }))).toBeNull()
+    expect(decodeProbe(new Uint8Array(0))).toBeNull()
+  })
+})
