@@ -1,5 +1,5 @@
 import { encode } from 'cborg'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LIMITS } from '../contract/index.ts'
 import { keysNumber, rowOf, signedPulse, signedRow } from '../../test/support/grid-makers.ts'

@@ -1,5 +1,5 @@
 import { encode } from 'cborg'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LIMITS, type Identity } from '../contract/index.ts'
 import { keysNumber, signedPulse, signedRow } from '../../test/support/grid-makers.ts'

@@ -71,7 +71,7 @@ describe('a data folder', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     try {
-      await once(other.stdout!, 'data')
+      await once(other.stdout, 'data')
       const line = await readFile(`/proc/${other.pid}/stat`, 'utf8')
       const started = line.slice(line.lastIndexOf(')') + 2).split(' ')[19]
       await writeFile(join(dir, 'node.lock'), JSON.stringify({ pid: other.pid, started }))

@@ -5,7 +5,7 @@ import { until } from '../../test/support/until.ts'
 import { listenTcp, type Listener } from './listener.ts'
 import { dialTcp, formatAddress, isIpLiteral, openNetwork, plainHost, streamOf, type ByteStream } from './network.ts'
 
-const closers: (() => Promise<unknown> | unknown)[] = []
+const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })

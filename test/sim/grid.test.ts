@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
 import { signRow } from '../../src/grid/row.ts'
 import { RHYTHM, keysOf } from '../../src/grid/index.ts'
+import type * as Keys from '../../src/grid/keys.ts'
 import { agree, allShow, allUp, hashOf, targetClaim, turns, virtualNode, virtualNodes } from '../support/virtual-grid.ts'
 import { dieOf, GOOD_PATH, randomnessOf, VirtualWorld } from '../support/virtual-network.ts'
 
 vi.mock('../../src/grid/keys.ts', async (original) => {
-  const keys = await original<typeof import('../../src/grid/keys.ts')>()
+  const keys = await original<typeof Keys>()
   const { checkedOnce } = await import('../support/checked-once.ts')
   return { ...keys, verifierOf: checkedOnce(keys.verifierOf) }
 })
