@@ -3,6 +3,7 @@ import { mkdir, open, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HostPort, LIMITS, MidwatchError } from '../contract/index.ts'
+import type { Signed } from '../grid/index.ts'
 import { readFileBounded, systemClock, writeFileAtomic, type Randomness } from '../platform/index.ts'
 
 /** The small files of a data folder. The journal and the samples are store's. */
@@ -15,6 +16,8 @@ const FILES = {
   incarnation: 'incarnation',
   /** Addresses of nodes that were known, to start from. */
   peers: 'peers.json',
+  /** The rows of all nodes as last heard, signed by them: who is missing after a start where nobody answers. */
+  rows: 'rows.json',
   token: 'token',
   /** Where the running node answers, for the command line. */
   node: 'node.json',
@@ -22,6 +25,8 @@ const FILES = {
 
 const Lock = z.object({ pid: z.number().int(), started: z.string().nullable() })
 const SMALL = 65_536
+const ROWS_BYTES_MAX = 33_554_432
+const Rows = z.object({ grid: z.string(), rows: z.array(z.tuple([z.base64(), z.base64()])).max(LIMITS.nodes) })
 
 /** What a node remembers from one start to the next. The ephemeral one forgets it all. */
 export type Memory = {
@@ -34,6 +39,9 @@ export type Memory = {
   setIncarnation(incarnation: number): Promise<void>
   peers(): Promise<string[]>
   setPeers(peers: readonly string[]): Promise<void>
+  /** Rows kept of that grid, by its name. */
+  rows(grid: string): Promise<Signed[]>
+  setRows(grid: string, rows: readonly Signed[]): Promise<void>
   /** The API's bearer token. */
   token(): Promise<string>
   setRunning(running: { url: string; id: string; startedAt: string }): Promise<void>
@@ -92,6 +100,17 @@ export async function openDataDir(dir: string, random: Randomness): Promise<Memo
       }
     },
     setPeers: (peers) => write('peers', JSON.stringify(peers)),
+    async rows(grid) {
+      const text = (await readFileBounded(at('rows'), ROWS_BYTES_MAX))?.toString('utf8') ?? ''
+      // Whatever it holds is checked like a row from the network; a damaged file only loses memory.
+      const kept = Rows.safeParse(safeJson(text)).data
+      return (kept?.grid === grid ? kept.rows : []).map(([bytes, signature]) => ({
+        bytes: Buffer.from(bytes, 'base64'),
+        signature: Buffer.from(signature, 'base64'),
+      }))
+    },
+    setRows: (grid, rows) =>
+      write('rows', JSON.stringify({ grid, rows: rows.map(({ bytes, signature }) => [base64(bytes), base64(signature)]) })),
     async token() {
       const known = await readText('token')
       if (known && known.length >= 32) return known
@@ -121,6 +140,8 @@ export function withoutDisk(random: Randomness, token: string | null): Memory {
     setIncarnation: nothing,
     peers: async () => [],
     setPeers: nothing,
+    rows: async () => [],
+    setRows: nothing,
     token: async () => ownToken,
     setRunning: nothing,
     close: nothing,
@@ -157,11 +178,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process started, in the kernel's ticks: a process id alone may have come round again. Null where the system does not say. */
+/**
+ * When a process started, in the kernel's ticks: a process id alone may have come round again. Null where the system does not say, and
+ * `dead` for one that was killed and that its parent has not looked after yet.
+ */
 function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : (fields[19] ?? null)
   } catch {
     return null
   }
@@ -173,6 +198,10 @@ function safeJson(text: string): unknown {
   } catch {
     return null
   }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
 }
 
 function hex(bytes: Uint8Array): string {

@@ -56,7 +56,7 @@ export type RunningNode = {
 /** UDP source ports, the listening one included. With two paths, three control ports all take the dead one in one case of eight. */
 const LANES = 4
 const DIAL_MS = 3_000
-const SAVE_PEERS_MS = 5_000
+const SAVE_MS = 10_000
 const CONSOLE_DIRS = [join(import.meta.dirname, '../console'), join(import.meta.dirname, '../../dist/console')]
 
 /** Builds a node out of its rooms and runs it. Errors: MW_DATA_DIR, MW_DATA_BUSY, MW_PORT, MW_JOIN_…, MW_INVITATION, MW_IN_GRID, MW_TLS. */
@@ -184,12 +184,10 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
     program: PROGRAM_VERSION,
   })
   watch.start()
-  const savePeers = (): Promise<void> =>
-    seat
-      .savePeers()
-      .catch((error: unknown) => log.warn({ error: asMidwatchError(error).message }, 'cannot keep the addresses of the others'))
-  await savePeers()
-  closers.push(every(clock, SAVE_PEERS_MS, () => void savePeers()))
+  const save = (): Promise<void> =>
+    seat.save().catch((error: unknown) => log.warn({ error: asMidwatchError(error).message }, 'cannot keep what is known of the others'))
+  await save()
+  closers.push(every(clock, SAVE_MS, () => void save()))
   const url = localUrl(settings.listen, udp.port)
   await memory.setRunning({ url, id: settings.id, startedAt })
   log.info({ id: settings.id, site: settings.site, grid: seat.name, listen: settings.listen, program: PROGRAM_VERSION }, 'node started')
@@ -207,7 +205,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
     stop(reason) {
       stopping ??= (async () => {
         chronicle.append({ type: 'node.stopped', reason })
-        await savePeers()
+        await save()
         await closeAll(closers)
         log.info({ reason }, 'node stopped')
         setStopped()

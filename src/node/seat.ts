@@ -39,6 +39,7 @@ export class Seat {
   #invitations!: Invitations
   #name = ''
   #savedPeers = ''
+  #savedHash = ''
 
   constructor(options: SeatOptions, seeds: readonly string[]) {
     this.#options = options
@@ -92,9 +93,10 @@ export class Seat {
     })
   }
 
-  /** Hears from others what the grid knows of this node before it speaks, then speaks. */
+  /** Hears from others what the grid knows of this node before it speaks, then speaks. Who does not answer is known from before. */
   async enter(): Promise<void> {
-    const { advertised, settings } = this.#options
+    const { advertised, settings, memory } = this.#options
+    for (const signed of await memory.rows(this.#name)) this.#grid.applyRow(signed)
     const own = formatAddress(advertised.current())
     const seeds = (await resolveAll(this.#seeds.slice(0, 8))).filter((seed) => formatAddress(seed) !== own)
     if (seeds.length > 0) {
@@ -115,6 +117,7 @@ export class Seat {
     const key = random.bytes(32)
     await memory.setGridKey(key)
     await memory.setPeers([])
+    await memory.setRows('', [])
     this.#seeds = []
     this.#heard.clear()
     await this.take(key)
@@ -122,13 +125,21 @@ export class Seat {
     this.#options.onRows(true)
   }
 
-  /** Keeps where the others are, for the next start. */
-  async savePeers(): Promise<void> {
+  /** Keeps who and where the others are, for the next start. */
+  async save(): Promise<void> {
     const addresses = this.#addresses()
     // That nobody is there says nothing about where they were.
-    if (addresses.length === 0 || addresses.join() === this.#savedPeers) return
-    this.#savedPeers = addresses.join()
-    await this.#options.memory.setPeers(addresses)
+    if (addresses.length > 0 && addresses.join() !== this.#savedPeers) {
+      this.#savedPeers = addresses.join()
+      await this.#options.memory.setPeers(addresses)
+    }
+    const hash = Buffer.from(this.#grid.table.hash()).toString('hex')
+    if (hash === this.#savedHash) return
+    this.#savedHash = hash
+    await this.#options.memory.setRows(
+      this.#name,
+      [...this.#grid.table.entries()].flatMap(({ row, signed }) => (row.identity === this.#grid.self ? [] : [signed])),
+    )
   }
 
   #addresses(): string[] {
