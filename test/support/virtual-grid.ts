@@ -43,6 +43,7 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
   const withProbes = options.probes ?? true
   const incarnations = new Map<Identity, number>()
   let isProbing = false
+  let probed = ''
   const grid: Grid = new Grid({
     clock,
     random,
@@ -82,6 +83,8 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
   function updateDestinations(): void {
     if (!isProbing) return
     const peers = grid.peers()
+    if (peers.join() === probed) return
+    probed = peers.join()
     prober.setPeers(peers)
     links.setDestinations(peers, [])
     publishLinks()
