@@ -27,13 +27,15 @@ export type VirtualNodeOptions = {
   /** Probes every other node each second and makes its row of that, as the program does. Without, rows change only by hand. */
   readonly probes?: boolean
   readonly gridKey?: Uint8Array
+  /** Its address, where that does not follow from its number: a copy of another node. */
+  readonly at?: string
 }
 
-const GRID_KEY = randomnessOf(dieOf(1)).bytes(32)
+export const GRID_KEY = randomnessOf(dieOf(1)).bytes(32)
 
 /** One node of a virtual world: the real Grid and the real prober, wired as the node does it. `index` is its identity and its address. */
 export function virtualNode(world: VirtualWorld, index: number, options: VirtualNodeOptions = {}): VirtualNode {
-  const host = world.host(hostOf(index))
+  const host = world.host(options.at ?? hostOf(index))
   const { clock, random, network } = host
   const keys = keysOf(randomnessOf(dieOf(7_000 + index)).bytes(32))
   const events: (GridEvent & { atMs: number })[] = []
