@@ -49,7 +49,7 @@ export const LIMITS = {
   timelineEntries: 1_000,
   /** Invitations open at once. */
   invitations: 100,
-  /** Join attempts a minute from all strangers together. */
+  /** Refused join attempts a minute that are written down, from all strangers together. */
   joinAttemptsPerMinute: 60,
   /** How long an invitation is good. */
   invitationMs: 600_000,
