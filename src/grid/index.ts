@@ -1,6 +1,7 @@
-export { Grid, RHYTHM } from './grid.ts'
+export { Grid } from './grid.ts'
 export { acceptInvitation, createInvitations, type Invitations, type Invited } from './invitations.ts'
 export { gridName, keysOf, type NodeKeys } from './keys.ts'
 export type { GridEvent, GridOptions } from './ports.ts'
 export type { LinkClaim, Signed } from './row.ts'
 export { STREAM_FIRST_BYTE } from './stream.ts'
+export { RHYTHM } from './rhythm.ts'

@@ -36,21 +36,21 @@ export type GridOptions = {
 }
 
 /** Everything the grid counts. All only grow. */
-export type GridCounters = Record<
-  | 'packetsOpened'
-  | 'refusedMalformed'
-  | 'refusedTooManySessions'
-  | 'refusedNotAuthentic'
-  | 'refusedReplayed'
-  | 'refusedStale'
-  | 'messagesUnreadable'
-  | 'rowsNew'
-  | 'rowsRefused'
-  | 'pulsesNew'
-  | 'rumours'
-  | 'exchangesCalled'
-  | 'exchangesAnswered'
-  | 'exchangesFailed'
-  | 'streamsRefused',
-  number
->
+export const newCounters = () => ({
+  packetsOpened: 0,
+  refusedMalformed: 0,
+  refusedTooManySessions: 0,
+  refusedNotAuthentic: 0,
+  refusedReplayed: 0,
+  refusedStale: 0,
+  messagesUnreadable: 0,
+  rowsNew: 0,
+  rowsRefused: 0,
+  pulsesNew: 0,
+  rumours: 0,
+  exchangesCalled: 0,
+  exchangesAnswered: 0,
+  exchangesFailed: 0,
+  streamsRefused: 0,
+})
+export type GridCounters = ReturnType<typeof newCounters>

@@ -1,0 +1,122 @@
+import { HostPort, splitHostPort, type Identity } from '../contract/index.ts'
+import { isIpLiteral, pick, type Address, type Clock, type Network, type Randomness } from '../platform/index.ts'
+import { identityBytes } from './keys.ts'
+import { MAX_MESSAGE_BYTES, RHYTHM } from './rhythm.ts'
+import type { Row } from './row.ts'
+import { createSealer, type Sealer } from './seal.ts'
+import { packInto, Spread } from './spread.ts'
+import { encodeMessage, encodePacket, type Message } from './wire.ts'
+
+export type TalkOptions = {
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly network: Network
+  readonly gridKey: Uint8Array
+  readonly self: Identity
+  /** This node's incarnation as of now. */
+  incarnation(): number
+  /** Whom news is for. */
+  audience(): readonly Identity[]
+  /** How many nodes there are: so often is news told. */
+  gridSize(): number
+}
+
+/** How this node speaks: sealed datagrams to where each node was last told to be, and news spread by chance. */
+export class Talk {
+  readonly #options: TalkOptions
+  readonly #self: Uint8Array
+  readonly #sealer: Sealer
+  readonly #spread = new Spread()
+  /** Parsed once per row. */
+  readonly #addresses = new Map<Identity, Address>()
+  #lane = 0
+  #running = false
+  #urgent: (() => void) | null = null
+
+  constructor(options: TalkOptions) {
+    this.#options = options
+    this.#self = identityBytes(options.self)
+    this.#sealer = createSealer(options.gridKey, options.random)
+  }
+
+  start(): void {
+    this.#running = true
+  }
+
+  stop(): void {
+    this.#running = false
+    this.#urgent?.()
+  }
+
+  addressOf(identity: Identity): Address | undefined {
+    return this.#addresses.get(identity)
+  }
+
+  /** Takes in where a row says that its owner is. */
+  locate(row: Row): void {
+    const address = row.address === null ? null : HostPort.safeParse(row.address).data
+    const { host, port } = address ? splitHostPort(address) : { host: '', port: 0 }
+    // Only literals: a name would make every datagram wait for a resolver.
+    if (isIpLiteral(host) && port > 0) this.#addresses.set(row.identity, { host, port })
+    else this.#addresses.delete(row.identity)
+  }
+
+  forget(identity: Identity): void {
+    this.#addresses.delete(identity)
+  }
+
+  /** Sends messages to one node, each time by the next lane. */
+  send(to: Identity, ...messages: readonly Message[]): void {
+    this.sendEncoded(to, messages.map(encodeMessage))
+  }
+
+  sendEncoded(to: Identity, messages: readonly Uint8Array[]): void {
+    this.#lane = (this.#lane + 1) % this.#options.network.lanes
+    this.#sendBy(this.#lane, to, messages)
+  }
+
+  /** Sends from the listening port: a flow keeps its ports. */
+  sendProbe(to: Identity, payload: Uint8Array): void {
+    this.#sendBy(0, to, [encodeMessage({ type: 'probe', payload })])
+  }
+
+  #sendBy(lane: number, to: Identity, messages: readonly Uint8Array[]): void {
+    const address = this.#addresses.get(to)
+    if (!this.#running || !address) return
+    for (const group of packInto(messages, MAX_MESSAGE_BYTES)) {
+      this.#options.network.send(lane, address, this.#sealer.seal(encodePacket(this.#self, this.#options.incarnation(), group)))
+    }
+  }
+
+  // ── News ──
+
+  /** Something that everyone should hear. Newer news of the same key takes its place. */
+  tell(key: string, messages: readonly Uint8Array[]): void {
+    this.#spread.add(key, messages, this.#options.gridSize())
+  }
+
+  /** Tells news without waiting for the round; a few in a row go together. Repeats, since one telling misses some by chance. */
+  soon(delayMs: number = RHYTHM.urgentMs, repeats = 2): void {
+    if (this.#urgent || !this.#running) return
+    this.#urgent = this.#options.clock.after(delayMs, () => {
+      this.#urgent = null
+      this.now(pick(this.#options.random, this.#options.audience(), RHYTHM.fanout))
+      if (repeats > 0) this.soon(RHYTHM.urgentAgainMs, repeats - 1)
+    })
+  }
+
+  /** Tells news to these at once. */
+  now(peers: readonly Identity[]): void {
+    for (const peer of peers) {
+      if (this.#spread.isEmpty) return
+      this.sendEncoded(peer, this.#spread.take(MAX_MESSAGE_BYTES * 4))
+    }
+  }
+
+  /** One gossip round: news to a few, and to one of them the summary of all rows. */
+  round(summary: Message): void {
+    const [first, ...rest] = pick(this.#options.random, this.#options.audience(), RHYTHM.fanout)
+    if (first) this.sendEncoded(first, [encodeMessage(summary), ...this.#spread.take(MAX_MESSAGE_BYTES * 2)])
+    this.now(rest)
+  }
+}
