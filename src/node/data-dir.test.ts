@@ -21,7 +21,7 @@ describe('a data folder', () => {
     const token = await first.token()
     expect(await first.gridKey()).toBeNull()
     await first.setGridKey(new Uint8Array(32).fill(9))
-    await first.setIncarnation(41)
+    first.setIncarnation(41)
     await first.setPeers(['10.0.0.1:8777'])
     await first.close()
     const second = await open()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { HostPort, LIMITS, MidwatchError } from '../contract/index.ts'
 import type { Signed } from '../grid/index.ts'
-import { readFileBounded, systemClock, writeFileAtomic, type Randomness } from '../platform/index.ts'
+import { readFileBounded, systemClock, writeFileAtomic, writeSmallFileNow, type Randomness } from '../platform/index.ts'
 
 /** The small files of a data folder. The journal and the samples are store's. */
 const FILES = {
@@ -36,7 +36,8 @@ export type Memory = {
   gridKey(): Promise<Uint8Array | null>
   setGridKey(key: Uint8Array | null): Promise<void>
   lastIncarnation(): Promise<number>
-  setIncarnation(incarnation: number): Promise<void>
+  /** On the disk when it returns. Errors: the system's. */
+  setIncarnation(incarnation: number): void
   peers(): Promise<string[]>
   setPeers(peers: readonly string[]): Promise<void>
   /** Rows kept of that grid, by its name. */
@@ -86,7 +87,7 @@ export async function openDataDir(dir: string, random: Randomness): Promise<Memo
       const text = await readText('incarnation')
       return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : 0
     },
-    setIncarnation: (incarnation) => write('incarnation', String(incarnation)),
+    setIncarnation: (incarnation) => writeSmallFileNow(at('incarnation'), `${incarnation}\n`),
     async peers() {
       const text = await readText('peers')
       try {
@@ -137,7 +138,7 @@ export function withoutDisk(random: Randomness, token: string | null): Memory {
     gridKey: async () => null,
     setGridKey: nothing,
     lastIncarnation: async () => Math.floor(systemClock.wallMs() / 1_000),
-    setIncarnation: nothing,
+    setIncarnation: () => {},
     peers: async () => [],
     setPeers: nothing,
     rows: async () => [],

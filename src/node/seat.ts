@@ -1,4 +1,4 @@
-import type { Identity, Settings } from '../contract/index.ts'
+import { asMidwatchError, type Identity, type Settings } from '../contract/index.ts'
 import { createInvitations, Grid, gridName, type GridEvent, type Invitations, type LinkClaim, type NodeKeys } from '../grid/index.ts'
 import { formatAddress, type Clock, type Network, type Randomness } from '../platform/index.ts'
 import { resolveAll, type Advertised } from './addresses.ts'
@@ -63,7 +63,7 @@ export class Seat {
   async take(gridKey: Uint8Array): Promise<void> {
     const { memory, clock, random, chronicle, advertised, settings } = this.#options
     const incarnation = (await memory.lastIncarnation()) + 1
-    await memory.setIncarnation(incarnation)
+    memory.setIncarnation(incarnation)
     const grid: Grid = new Grid({
       clock,
       random,
@@ -72,8 +72,7 @@ export class Seat {
       gridKey,
       card: { id: settings.id, site: settings.site, program: PROGRAM_VERSION, address: formatAddress(advertised.current()) },
       incarnation,
-      reserveIncarnation: (higher) =>
-        void memory.setIncarnation(higher).catch((error: unknown) => this.#options.log.error({ error }, 'cannot write the incarnation')),
+      reserveIncarnation: (higher) => this.#reserve(higher),
       seeds: () => resolveAll(this.#seeds),
       onEvent: (event) => this.#onEvent(grid, event),
       onProbe: this.#options.onProbe,
@@ -140,6 +139,15 @@ export class Seat {
       this.#name,
       [...this.#grid.table.entries()].flatMap(({ row, signed }) => (row.identity === this.#grid.self ? [] : [signed])),
     )
+  }
+
+  #reserve(incarnation: number): void {
+    try {
+      this.#options.memory.setIncarnation(incarnation)
+    } catch (error) {
+      // It goes on: at worst the next start begins at one that was used, and the grid tells it so.
+      this.#options.log.error({ error: asMidwatchError(error).message }, 'cannot write the incarnation')
+    }
   }
 
   #addresses(): string[] {

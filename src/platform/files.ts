@@ -1,3 +1,4 @@
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
 import { open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MidwatchError } from '../contract/errors.ts'
@@ -28,6 +29,19 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
   } finally {
     await folder.close()
   }
+}
+
+/** The same for a few bytes that must be on the disk before the next line runs. Blocks for as long as the disk takes; the folder's entry may be a moment behind. */
+export function writeSmallFileNow(path: string, data: string): void {
+  const temporary = `${path}.${Buffer.from(systemRandomness.bytes(6)).toString('hex')}.tmp`
+  const file = openSync(temporary, 'wx', 0o600)
+  try {
+    writeSync(file, data)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, path)
 }
 
 /**
