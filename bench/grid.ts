@@ -8,7 +8,7 @@ import { benchBusy } from './grid/busy.ts'
 import { benchCable } from './grid/cable.ts'
 import { benchCost } from './grid/cost.ts'
 import { benchDeaf } from './grid/deaf.ts'
-import { say, settleSerf, startFleet, type Fleet } from './grid/fleet.ts'
+import { say, settleSerf, sleep, startFleet, type Fleet } from './grid/fleet.ts'
 import { benchKill } from './grid/kill.ts'
 import { benchStart } from './grid/start.ts'
 import { table, type Figure } from './report.ts'
@@ -57,6 +57,9 @@ export async function benchGrid(args: readonly string[]): Promise<void> {
     busy: (fleet) => benchBusy(fleet, quick ? 60_000 : 600_000),
   }
   const only = values.only.split(',')
+  const busyBefore = await busyShare()
+  if (busyBefore > 0.1)
+    say(`other programs use ${Math.round(busyBefore * 100)} % of this machine: the figures will be worse than they should`)
   const figures: Figure[] = []
   const lab = await openLab()
   try {
@@ -76,10 +79,23 @@ export async function benchGrid(args: readonly string[]): Promise<void> {
     await lab.close()
   }
 
-  const machine = { cores: cpus().length, processor: cpus()[0]?.model ?? 'unknown', runtime: process.version }
+  const machine = { cores: cpus().length, processor: cpus()[0]?.model ?? 'unknown', runtime: process.version, busyBefore }
   const result = { bench: 'grid', at: new Date().toISOString(), machine, options: { ...values, rounds, serfRounds }, figures }
   const folder = join(import.meta.dirname, 'results')
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, `grid-${result.at.replaceAll(':', '')}.json`), JSON.stringify(result, null, 2))
   process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : `${table(figures)}\n`)
+}
+
+/** Share of all cores that was in use during two seconds. */
+async function busyShare(): Promise<number> {
+  const read = (): { idle: number; all: number } => {
+    const times = cpus().map((core) => core.times)
+    const idle = times.reduce((sum, core) => sum + core.idle, 0)
+    return { idle, all: times.reduce((sum, core) => sum + core.idle + core.user + core.nice + core.sys + core.irq, 0) }
+  }
+  const before = read()
+  await sleep(2_000)
+  const after = read()
+  return 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all)
 }
