@@ -5,7 +5,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 export type LoadMeter = { longestMs(): number; stop(): void }
 
 export function createLoadMeter(): LoadMeter {
-  const RESOLUTION_MS = 20
+  // Each look wakes the process up; what matters are waits of some hundred milliseconds.
+  const RESOLUTION_MS = 100
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
   return {
