@@ -3,13 +3,17 @@ import type { ExitCode } from './command.ts'
 /** What runs until it is stopped. `stopped` settles when it is over; it rejects when it failed. */
 export type Running = { readonly stopped?: Promise<void>; stop(reason: string): Promise<void> }
 
+/** Under npm one Ctrl-C arrives twice: from the terminal, and from npm. */
+const SAME_SIGNAL_MS = 500
+
 /** Starts it and waits for SIGINT or SIGTERM, then stops it cleanly. A second signal ends the process at once. */
 export async function untilSignal(start: () => Promise<Running>): Promise<ExitCode> {
   let signalled = (_signal: NodeJS.Signals): void => {}
   const signal = new Promise<NodeJS.Signals>((done) => (signalled = done))
-  let signals = 0
+  let firstMs: number | null = null
   const onSignal = (name: NodeJS.Signals): void => {
-    if (++signals > 1) process.exit(1)
+    if (firstMs !== null && performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1)
+    firstMs ??= performance.now()
     signalled(name)
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)

@@ -10,7 +10,10 @@ export const command: CommandSpec = {
   about: 'The link lets in whoever has it, until the node stops.',
   examples: [
     ['midwatch open', 'print it; on a desktop the browser opens too'],
-    ['ssh -L 8777:127.0.0.1:8777 db-1 midwatch open', 'the console of another host: open the printed link here while that runs'],
+    [
+      'ssh -t -L 8777:127.0.0.1:8777 db-1 "midwatch open; bash"',
+      'the console of another host: open the printed link here while that shell stays',
+    ],
   ],
   options: async () => findOptions,
   run: async (call) => {

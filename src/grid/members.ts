@@ -3,7 +3,7 @@ import type { Clock } from '../platform/index.ts'
 import { REFUTING_BEATS } from './rumour.ts'
 
 /**
- * Who is alive: SWIM (Das, Gupta, Motivala 2002) with the suspicion of Lifeguard (Dadgar, Phillips, Currey 2018), changed in three ways.
+ * Who is alive: SWIM (Das, Gupta, Motivala 2002) with the suspicion of Lifeguard (Dadgar, Phillips, Currey 2018), changed in these ways.
  * Its direct ping is the udp probe that runs between nodes anyway. What refutes a rumour is not a new incarnation but a newer signed beat,
  * so nobody can speak for another. And whatever arrives from a node directly is proof of life, so a node that hears
  * nothing, but sends, is not called dead: that its packets arrive is a fact, that ours do not is the business of links.

@@ -1,5 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
-import { mkdir, open, rm, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HostPort, LIMITS, MidwatchError } from '../contract/index.ts'
@@ -55,6 +55,7 @@ export async function openDataDir(dir: string, random: Randomness): Promise<Memo
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     await takeLock(at('lock'))
+    await sweep(dir)
   } catch (error) {
     if (error instanceof MidwatchError) throw error
     throw new MidwatchError('MW_DATA_DIR', `${dir}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
@@ -147,6 +148,11 @@ export function withoutDisk(random: Randomness, token: string | null): Memory {
     setRunning: nothing,
     close: nothing,
   }
+}
+
+/** Writes that a kill cut off leave their new file behind, and it is never read. */
+async function sweep(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) if (name.endsWith('.tmp')) await rm(join(dir, name), { force: true })
 }
 
 /** One node per folder. A lock whose process is gone (kill -9, a reboot) is taken over. */

@@ -175,7 +175,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
   closers.push(() => listener.close())
 
   await seat.enter()
-  closers.push(() => seat.grid.stop())
+  closers.push(() => seat.close())
   chronicle.append({
     type: 'node.started',
     id: settings.id,

@@ -29,6 +29,8 @@ const GOODBYE_MS = 300
 /** How long a start waits for a first exchange: long with somebody to join, short when it may well be alone. */
 const MEET_JOIN_MS = 800
 const MEET_KNOWN_MS = 400
+/** So long the others have to hear of this node before it probes them: whom they do not know they do not answer. */
+const INTRODUCTION_MS = 100
 
 /** This node's seat in a grid: which one it is in, how it comes in and how it leaves; and what it hears there, written down. */
 export class Seat {
@@ -105,6 +107,16 @@ export class Seat {
       await Promise.race([met, this.#pause(settings.join.length > 0 ? MEET_JOIN_MS : MEET_KNOWN_MS)])
     }
     this.#grid.start()
+    if (seeds.length > 0) await this.#pause(INTRODUCTION_MS)
+  }
+
+  /** A node without a disk never comes back as itself: its end is a goodbye. */
+  async close(): Promise<void> {
+    if (this.#options.settings.ephemeral) {
+      this.#grid.leave()
+      await this.#pause(GOODBYE_MS)
+    }
+    this.#grid.stop()
   }
 
   /** Says goodbye, forgets the grid's key and goes on alone, in a grid of its own. */

@@ -76,7 +76,7 @@ type Observer = {
  * Nodes that left keep their place among the nodes; links from and to them are gone.
  */
 export function mergeGraph({ self, staleAfterMs, nodes }: MergeInput): MergedGraph {
-  const labels = assignLabels(nodes.map(({ identity, id, state }) => ({ identity, id, left: state === 'left' })))
+  const labels = assignLabels(nodes)
   const observers = nodes
     .map((facts) => observe(facts, labels.get(facts.identity) as string, staleAfterMs))
     .sort((a, b) => compare(a.label, b.label))
@@ -124,12 +124,12 @@ function observe(facts: NodeFacts, label: string, staleAfterMs: number): Observe
   return { facts, label, stale: facts.state === 'down' || facts.rowAgeMs > staleAfterMs, toNodes, toTargets }
 }
 
-type Shown = { readonly state: LinkState; readonly dead: Direction | null }
-const STALE: Shown = { state: 'stale', dead: null }
+type Shown = Pick<RowLink, 'state' | 'dead'> & { readonly sinceMs?: number | null }
 const HEARS_NOT: Shown = { state: 'one-way', dead: 'in' }
 
 function shownState(link: RowLink, from: Observer, to: Observer | undefined): Shown {
-  if (from.stale) return STALE
+  // What it last said began some time before; that nobody can say began when it went down.
+  if (from.stale) return { state: 'stale', dead: null, sinceMs: from.facts.state === 'down' ? from.facts.sinceMs : null }
   if (link.state !== 'down' || !to || to.stale) return link
   const back = to.toNodes.get(from.facts.identity)
   if (!back) return link
@@ -147,7 +147,7 @@ function asGraphLink(link: RowLink, from: string, to: string, shown: Shown, iso:
     state: shown.state,
     says: link.state,
     dead: shown.state === 'one-way' ? shown.dead : null,
-    since: iso(link.sinceMs),
+    since: iso(shown.sinceMs === undefined ? link.sinceMs : shown.sinceMs),
     lossRatio: link.lossRatio,
     rttMsP50: link.rttMsP50,
     detail: link.detail,
