@@ -1,4 +1,4 @@
-import type { GraphLink, JournalEvent, Timeline, TimelineEntry } from '../contract/index.ts'
+import type { GraphLink, GraphNode, Identity, JournalEvent, Timeline, TimelineEntry } from '../contract/index.ts'
 import type { LinkClaim } from '../grid/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
@@ -13,6 +13,8 @@ export class Chronicle {
   readonly #store: Store
   readonly #clock: Clock
   readonly #listeners = new Set<(entry: TimelineEntry) => void>()
+  /** The label that each node is shown under which did not get its own. */
+  readonly #conflicts = new Map<Identity, string>()
   #pending: (() => void) | null = null
   #toldSeq: number | null = null
 
@@ -41,6 +43,17 @@ export class Chronicle {
       if (from === link.state && (old?.dead ?? null) === link.dead) continue
       const { toType, kind, dead, detail } = link
       this.append({ type: 'link.changed', fromNode, toName: nameOf(link), toType, kind, from, to: link.state, dead, detail })
+    }
+  }
+
+  /** Two nodes want one label: written once for each that had to take another. */
+  appendConflicts(nodes: readonly GraphNode[]): void {
+    for (const { identity, wantedId, id } of nodes) {
+      if (wantedId === null) this.#conflicts.delete(identity)
+      else if (this.#conflicts.get(identity) !== id) {
+        this.#conflicts.set(identity, id)
+        this.append({ type: 'id.conflict', identity, wanted: wantedId, shown: id })
+      }
     }
   }
 

@@ -130,12 +130,22 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
       onRows(whole) {
         if (whole) watch.updatePeers()
         views.changed()
+        if (whole) chronicle.appendConflicts(views.graph().nodes)
         changes.tell({ type: whole ? 'graph' : 'links' })
       },
     },
     [...settings.join, ...(invited?.peers ?? []), ...knownPeers],
   )
-  const watch = createWatch({ clock, random, settings, keys, store, grid: () => seat.grid, onTick: () => changes.tell({ type: 'links' }) })
+  const watch = createWatch({
+    clock,
+    random,
+    settings,
+    keys,
+    store,
+    port: udp.port,
+    grid: () => seat.grid,
+    onTick: () => changes.tell({ type: 'links' }),
+  })
   const views = new Views({ clock, ownLinks: watch.ownLinks, store, seat, simulated: options.simulation !== undefined })
   await seat.take(gridKey)
   closers.push(() => watch.stop())

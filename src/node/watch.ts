@@ -1,6 +1,6 @@
 import { linkKey, type Identity, type Settings } from '../contract/index.ts'
 import type { Grid, NodeKeys } from '../grid/index.ts'
-import { createLoadMeter, every, type Clock, type Randomness } from '../platform/index.ts'
+import { createLoadMeter, droppedDatagrams, every, type Clock, type Randomness } from '../platform/index.ts'
 import { createNodeProber, createProber, targetAddress } from '../sense/index.ts'
 import type { Store } from '../store/index.ts'
 import { LocalHealth } from './local-health.ts'
@@ -12,6 +12,8 @@ export type WatchOptions = {
   readonly settings: Settings
   readonly keys: NodeKeys
   readonly store: Store
+  /** UDP port that the grid listens on. */
+  readonly port: number
   grid(): Grid
   /** Called a few times a second: figures moved. */
   onTick(): void
@@ -31,13 +33,15 @@ export type Watch = {
 }
 
 const TICK_MS = 500
+const DROPS_MS = 5_000
 
 /** What this node sees for itself: probes go out, verdicts come in, and the grid is told. */
-export function createWatch({ clock, random, settings, keys, store, grid, onTick }: WatchOptions): Watch {
+export function createWatch({ clock, random, settings, keys, store, port, grid, onTick }: WatchOptions): Watch {
   const ownLinks = new OwnLinks(clock)
   const health = new LocalHealth()
   const load = createLoadMeter()
   let stopTick = (): void => {}
+  let stopDrops = (): void => {}
   let started = false
 
   const nodeProber = createNodeProber({
@@ -102,9 +106,11 @@ export function createWatch({ clock, random, settings, keys, store, grid, onTick
         grid().setFigures(ownLinks.figures())
         onTick()
       })
+      stopDrops = every(clock, DROPS_MS, () => void droppedDatagrams(port).then((dropped) => health.observeDrops(dropped, clock.monoMs())))
     },
     async stop() {
       stopTick()
+      stopDrops()
       load.stop()
       nodeProber.stop()
       await prober.stop()
