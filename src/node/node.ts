@@ -113,7 +113,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
   closers.push(() => chronicle.stop())
 
   const changes = new Changes()
-  const seat = new Seat(
+  const seat: Seat = new Seat(
     {
       clock,
       random,
@@ -126,6 +126,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
       log,
       onProbe: (from, payload) => watch.receiveProbe(from, payload),
       onPulse: (identity) => views.learnFigures(identity),
+      labelOf: (identity) => views.labelOf(identity),
       onRestart: (identity) => watch.ownLinks.restart(identity),
       onRows(whole) {
         if (whole) watch.updatePeers()

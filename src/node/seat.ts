@@ -21,6 +21,8 @@ export type SeatOptions = {
   onPulse(identity: Identity): void
   /** Nodes came, went, or changed what they say. `whole`: more than links' states. */
   onRows(whole: boolean): void
+  /** What it is shown as; null before it was. */
+  labelOf(identity: Identity): string | null
   /** A node runs anew: its earlier outage is over as soon as it answers. */
   onRestart(identity: Identity): void
 }
@@ -178,7 +180,14 @@ export class Seat {
         return this.#onRow(grid, event.identity)
       case 'member':
         if (row)
-          chronicle.append({ type: 'member.changed', identity: event.identity, id: row.id, site: row.site, from: event.from, to: event.to })
+          chronicle.append({
+            type: 'member.changed',
+            identity: event.identity,
+            id: this.#options.labelOf(event.identity) ?? row.id,
+            site: row.site,
+            from: event.from,
+            to: event.to,
+          })
         return this.#options.onRows(true)
       case 'forked':
         log.warn({ identity: event.identity, id: row?.id }, 'a node told two different things under one version: it runs twice, or it lies')
@@ -197,9 +206,10 @@ export class Seat {
     }
     const card = JSON.stringify([row.id, row.site, row.address, row.left, row.degraded, row.incarnation])
     this.#heard.set(identity, { links: row.links, incarnation: row.incarnation, card })
-    const nameOf = (link: LinkClaim): string =>
-      link.toType === 'node' ? (grid.table.get(link.to as Identity)?.row.id ?? link.to.slice(0, 8)) : link.to
-    this.#options.chronicle.appendTurns(before?.links ?? [], row.links, row.id, nameOf)
+    const labelOf = (identity: Identity): string =>
+      this.#options.labelOf(identity) ?? grid.table.get(identity)?.row.id ?? identity.slice(0, 8)
+    const nameOf = (link: LinkClaim): string => (link.toType === 'node' ? labelOf(link.to as Identity) : link.to)
+    this.#options.chronicle.appendTurns(before?.links ?? [], row.links, labelOf(identity), nameOf)
     if (before && before.incarnation !== row.incarnation && identity !== grid.self) this.#options.onRestart(identity)
     this.#options.onRows(before?.card !== card || before.links.length !== row.links.length)
   }

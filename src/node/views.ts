@@ -39,6 +39,7 @@ export class Views {
   readonly #options: ViewsOptions
   /** The figures last told of each link, by observer and then by destination. */
   readonly #figures = new Map<Identity, Map<string, Figure>>()
+  #labels: ReadonlyMap<Identity, string> = new Map()
   #cached: { graph: Graph; atMs: number } | null = null
 
   constructor(options: ViewsOptions) {
@@ -105,6 +106,7 @@ export class Views {
       ...merged,
     }
     this.#cached = { graph, atMs: nowMs }
+    this.#labels = new Map(graph.nodes.map((node) => [node.identity, node.id]))
     return graph
   }
 
@@ -113,6 +115,11 @@ export class Views {
       ? this.#options.ownLinks.verdict(link.toType, link.to)
       : this.#figures.get(observer)?.get(`${link.toType}:${link.to}`)
     return { lossRatio: figure?.lossRatio ?? null, rttMsP50: figure?.rttMsP50 ?? null }
+  }
+
+  /** What a node was last shown as. */
+  labelOf(identity: Identity): string | null {
+    return this.#labels.get(identity) ?? null
   }
 
   nodes(): Nodes {
