@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { JournalEvent } from './events.ts'
 import { GraphLink, GraphNode, GraphTarget } from './graph.ts'
-import { Label } from './ids.ts'
+import { Identity, Label } from './ids.ts'
 import { SamplePoint } from './samples.ts'
 import { LinkState } from './states.ts'
 
@@ -65,14 +65,6 @@ export const Why = z.object({
 })
 export type Why = z.infer<typeof Why>
 
-export const History = z.object({
-  from: Label,
-  to: Label,
-  stepMs: z.number().int().describe('width of a bucket'),
-  points: z.array(SamplePoint),
-})
-export type History = z.infer<typeof History>
-
 /** One line of the timeline: a journal event in words. */
 export const TimelineEntry = z.object({
   seq: z.number().int(),
@@ -82,6 +74,42 @@ export const TimelineEntry = z.object({
   event: JournalEvent,
 })
 export type TimelineEntry = z.infer<typeof TimelineEntry>
+
+export const History = z.object({
+  from: Label,
+  to: Label,
+  stepMs: z.number().int().describe('width of a bucket'),
+  points: z.array(SamplePoint),
+  turns: z.array(TimelineEntry).describe("the link's changes of state in the window, oldest first"),
+})
+export type History = z.infer<typeof History>
+
+/** How far back the graph can be shown, and when it changed: what a slider over the past needs. */
+export const Past = z.object({
+  from: z.iso.datetime().nullable().describe('the oldest time of which a graph is kept; null when there is none'),
+  to: z.iso.datetime(),
+  moments: z
+    .array(z.object({ at: z.iso.datetime(), changes: z.number().int(), bad: z.number().int() }))
+    .describe('buckets of the asked range in which something changed, oldest first'),
+})
+export type Past = z.infer<typeof Past>
+
+/** The grid's key, by its public name; the key itself is never told. */
+export const Keys = z.object({
+  grid: z.string().describe('public name of the grid; stays through changes of key'),
+  generation: z.number().int().positive().describe('1 for the first key, one more with each change'),
+  key: z.string().describe('public name of the key'),
+  since: z.iso.datetime().nullable().describe('when this node took the key; null for the first'),
+  by: Label.nullable().describe('the node on which the key was changed; null for the first'),
+  waiting: z.array(Label).describe('nodes that have not yet been heard under this key'),
+  removed: z.array(z.object({ identity: Identity, id: Label, by: Label, at: z.iso.datetime() })).describe('nodes that may not come back'),
+})
+export type Keys = z.infer<typeof Keys>
+export const KeysChange = z.object({
+  remove: Label.optional().describe('a node that shall not get the new key'),
+  force: z.boolean().default(false).describe('go on though some nodes run a version that cannot take a new key'),
+})
+export type KeysChange = z.infer<typeof KeysChange>
 
 export const Timeline = z.object({ entries: z.array(TimelineEntry).describe('newest first') })
 export type Timeline = z.infer<typeof Timeline>

@@ -47,6 +47,18 @@ export const ERRORS = {
     cause: 'The request comes from a place or page that is not allowed.',
     next: 'Open the console by the link that `midwatch open` prints, or open the API with --open and TLS.',
   },
+  MW_REMOVED: {
+    cause: 'The grid removed this node.',
+    next: 'Run `midwatch leave` to go on alone, or join again with an invitation.',
+  },
+  MW_OLD_NODES: {
+    cause: 'Some nodes run a version that cannot take a new grid key.',
+    next: 'Update them first, or pass --force and invite them again afterwards.',
+  },
+  MW_NO_PAST: {
+    cause: 'Nothing is kept of that time.',
+    next: 'Choose a later time; the message says how far back it goes.',
+  },
   MW_LIMIT: { cause: 'A bound was reached.', next: 'Wait and try again; the message names the bound.' },
   MW_STORE: {
     cause: 'The database cannot be opened or written.',

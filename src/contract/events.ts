@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Identity, Label } from './ids.ts'
-import { Degraded, Direction, LinkState, NodeState, ProbeKind } from './states.ts'
+import { Degraded, Direction, Lie, LinkState, NodeState, ProbeKind } from './states.ts'
 
 /**
  * What happened, as kept in the journal. Append only: a new kind may be added, a kept one never changes its meaning.
@@ -24,6 +24,13 @@ export const JournalEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('observer.degraded'), id: Label, reasons: z.array(Degraded) }),
   z.object({ type: z.literal('id.conflict'), identity: Identity, wanted: Label, shown: Label }),
   z.object({ type: z.literal('row.forked'), identity: Identity, id: Label, incarnation: z.number().int(), version: z.number().int() }),
+  /** `two-rows` is told by row.forked. */
+  z.object({ type: z.literal('node.lied'), identity: Identity, id: Label, lie: Lie }),
+  z.object({ type: z.literal('node.removed'), identity: Identity, id: Label, by: Label }),
+  /** The grid has a new key, and this node holds it. `key` is its public name. */
+  z.object({ type: z.literal('key.changed'), generation: z.number().int(), key: z.string(), by: Label }),
+  /** This node itself was removed: it holds no key of the grid any more. */
+  z.object({ type: z.literal('grid.removed'), by: Label }),
   z.object({ type: z.literal('invitation.made'), invitation: z.string(), expiresAt: z.iso.datetime() }),
   z.object({ type: z.literal('invitation.used'), invitation: z.string(), by: Identity }),
   z.object({ type: z.literal('invitation.refused'), reason: z.string() }),

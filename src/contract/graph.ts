@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Identity, Label } from './ids.ts'
-import { Degraded, Direction, LinkState, NodeState, ProbeKind } from './states.ts'
+import { Degraded, Direction, Lie, LinkState, NodeState, ProbeKind } from './states.ts'
 
 const Iso = z.iso.datetime()
 
@@ -16,6 +16,8 @@ export const GraphNode = z.object({
   rowVersion: z.number().int().nonnegative(),
   rowAgeMs: z.number().nonnegative().describe("time since its owner was last heard, by the receiver's clock"),
   degraded: z.array(Degraded).describe('why its own view is not to be trusted'),
+  callsOut: z.boolean().describe('true for a node that can only call out: it takes part, and nobody can probe it'),
+  lies: z.array(Lie).describe('what this node caught it at; what it says is not to be trusted'),
   wantedId: Label.nullable().describe('the label it asked for, when another node holds it'),
   self: z.boolean().describe('true for the node that answers'),
 })

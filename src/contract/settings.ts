@@ -118,10 +118,10 @@ export const Settings = z.strictObject({
   site: Label.default('home').describe('where this node is: a datacenter, region or room'),
   listen: HostPort.default('0.0.0.0:8777').describe('address of the grid (UDP and TCP), the console and the API'),
   advertise: z
-    .union([z.literal('auto'), HostPort], 'write auto, or host:port, such as 10.0.0.5:8777')
-    .meta({ takes: '`auto` or host:port' })
+    .union([z.literal('auto'), z.literal('none'), HostPort], 'write auto, none, or host:port, such as 10.0.0.5:8777')
+    .meta({ takes: '`auto`, `none` or host:port' })
     .default('auto')
-    .describe('address that other nodes use; auto learns it from the peer that it joins'),
+    .describe('address that other nodes use; auto learns it from the peer that it joins; none for a node that can only call out'),
   join: z.array(HostPort).max(32).default([]).describe('nodes to join at the start, as host:port; needs the grid key'),
   gridKeyFile: FilePath.optional().describe('file with the grid key, 64 hex digits; made in the data folder unless given'),
   data: FilePath.describe('data folder; ~/.local/share/midwatch, for root /var/lib/midwatch, unless given'),

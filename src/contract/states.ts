@@ -19,6 +19,13 @@ export type NodeState = z.infer<typeof NodeState>
 export const ProbeKind = z.enum(['udp', 'tcp', 'http', 'tls', 'dns', 'icmp'])
 export type ProbeKind = z.infer<typeof ProbeKind>
 
+/**
+ * What a node was caught at. `two-rows`: it signed two different rows under one version. `forged-row`: it sent a row that the row's owner did not
+ * sign. `too-large`: it signed a row that no honest node makes.
+ */
+export const Lie = z.enum(['two-rows', 'forged-row', 'too-large'])
+export type Lie = z.infer<typeof Lie>
+
 /** Why an observer says that its own view is not to be trusted. */
 export const Degraded = z.enum(['hears-nobody', 'busy', 'socket-drops'])
 export type Degraded = z.infer<typeof Degraded>

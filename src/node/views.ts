@@ -159,7 +159,7 @@ export class Views {
     // Another node's samples stay there; its pulses are kept in steps of 10 s.
     const step = graph.nodes.find((node) => node.id === from)?.self ? stepMs : Math.max(stepMs, 10_000)
     const points = await this.#options.store.history(keyOf(graph, link), nowMs - spanMs, nowMs, step)
-    return { from, to, stepMs: step, points: points.slice(-LIMITS.historyPoints) }
+    return { from, to, stepMs: step, points: points.slice(-LIMITS.historyPoints), turns: [] }
   }
 }
 

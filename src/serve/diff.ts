@@ -85,6 +85,8 @@ function shapeOf(graph: Graph): string {
     n.incarnation,
     n.degraded,
     n.wantedId,
+    n.callsOut,
+    n.lies,
   ])
   return JSON.stringify([graph.grid, graph.self, graph.simulated, nodes, graph.targets])
 }

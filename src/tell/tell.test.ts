@@ -26,6 +26,8 @@ function grid(
     rowAgeMs: 100,
     degraded: [],
     wantedId: null,
+    callsOut: false,
+    lies: [],
     self: id === 'nyc1',
     ...nodeChange(id),
   }))

@@ -22,6 +22,16 @@ export function timelineText({ event }: JournalEntry): Told {
       return bad(
         `${event.id} signed two different rows with one version (${event.incarnation}.${event.version}): its key may be in use twice.`,
       )
+    case 'node.lied':
+      return bad(
+        event.lie === 'too-large' ? `${event.id} signed a row that is too large.` : `${event.id} sent a row that its owner did not sign.`,
+      )
+    case 'node.removed':
+      return plain(`${event.id} was removed from the grid on ${event.by}.`)
+    case 'key.changed':
+      return plain(`The grid has a new key (${event.key}, number ${event.generation}), made on ${event.by}.`)
+    case 'grid.removed':
+      return bad(`This node was removed from the grid on ${event.by}.`)
     case 'invitation.made':
       return plain(`An invitation was made, good until ${event.expiresAt.slice(11, 19)} UTC.`)
     case 'invitation.used':

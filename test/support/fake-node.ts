@@ -34,6 +34,8 @@ const node = (id: string, site: string, self: boolean): GraphNode => ({
   rowAgeMs: 1_200,
   degraded: [],
   wantedId: null,
+  callsOut: false,
+  lies: [],
   self,
 })
 

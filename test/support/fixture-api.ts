@@ -200,5 +200,5 @@ function history(from: string, to: string, window: HistoryWindow): History {
       rttMsMax: lost ? null : rtt * 1.6,
     }
   })
-  return { from, to, stepMs, points }
+  return { from, to, stepMs, points, turns: [] }
 }

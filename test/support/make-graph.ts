@@ -50,6 +50,8 @@ export function makeGraph(shape: Shape, at = new Date()): Graph {
       rowAgeMs: 300,
       degraded: [],
       wantedId: null,
+      callsOut: false,
+      lies: [],
       self: i === 0,
     }
   })

@@ -27,6 +27,8 @@ export function graphNode(id: string, more: Partial<GraphNode> = {}): GraphNode 
     rowAgeMs: 100,
     degraded: [],
     wantedId: null,
+    callsOut: false,
+    lies: [],
     self: id === 'a',
     ...more,
   }
@@ -145,7 +147,7 @@ export function createFakeNode(): FakeNode {
     history: async (from, to, window) => {
       linkOf(from, to)
       node.calls.push(`history ${window}`)
-      return { from, to, stepMs: 1_000, points: [POINT] }
+      return { from, to, stepMs: 1_000, points: [POINT], turns: [] }
     },
     timeline: async (query) => {
       node.calls.push(`timeline ${JSON.stringify(query)}`)

@@ -17,6 +17,8 @@ export function node(id: string, site: string, change: Partial<GraphNode> = {}):
     rowAgeMs: 0,
     degraded: [],
     wantedId: null,
+    callsOut: false,
+    lies: [],
     self: false,
     ...change,
   }

@@ -6,6 +6,7 @@ import type {
   GraphNode,
   GraphTarget,
   Identity,
+  Lie,
   LinkState,
   NodeState,
   ProbeKind,
@@ -43,6 +44,8 @@ export type NodeFacts = {
   readonly incarnation: number
   readonly version: number
   readonly degraded: readonly Degraded[]
+  /** What it was caught at. */
+  readonly lies?: readonly Lie[]
   readonly rowAgeMs: number
   readonly links: readonly RowLink[]
 }
@@ -94,6 +97,8 @@ export function mergeGraph({ self, staleAfterMs, nodes }: MergeInput): MergedGra
     rowVersion: facts.version,
     rowAgeMs: facts.rowAgeMs,
     degraded: [...facts.degraded],
+    callsOut: facts.address === null,
+    lies: [...(facts.lies ?? [])],
     wantedId: label === facts.id ? null : facts.id,
     self: facts.identity === self,
   }))
