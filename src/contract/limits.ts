@@ -31,6 +31,8 @@ export const LIMITS = {
   sessions: 4_096,
   /** Datagrams a second from sessions not seen before; each costs a key derivation. */
   newSessionsPerSecond: 200,
+  /** Nodes whose probes are counted and remembered; of more, the longest silent is forgotten. */
+  probeSenders: 2_000,
   /** Configured targets of one node. */
   targets: 1_000,
   /** Probes of configured targets under way at once. */

@@ -5,6 +5,7 @@ import { createNodeProber, createProber, targetAddress } from '../sense/index.ts
 import type { Store } from '../store/index.ts'
 import { LocalHealth } from './local-health.ts'
 import { OwnLinks } from './own-links.ts'
+import { isMember } from './peers.ts'
 
 export type WatchOptions = {
   readonly clock: Clock
@@ -50,6 +51,7 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
     everyMs: settings.probeEveryMs,
     send: (to, payload) => grid().sendProbe(to, payload),
     heardAgoMs: (from) => grid().member(from)?.heardAgoMs ?? null,
+    isMember: (identity) => isMember(grid(), identity),
     onUnanswered: (peer) => grid().unanswered(peer),
     onSample(peer, sample) {
       if (!sample.discount)

@@ -2,6 +2,7 @@ import type { Identity, NodeState } from '../../src/contract/index.ts'
 import { Grid, keysOf, type GridEvent, type LinkClaim } from '../../src/grid/index.ts'
 import { LocalHealth } from '../../src/node/local-health.ts'
 import { OwnLinks } from '../../src/node/own-links.ts'
+import { isMember } from '../../src/node/peers.ts'
 import { every } from '../../src/platform/index.ts'
 import { createNodeProber } from '../../src/sense/index.ts'
 import { addressOf, dieOf, randomnessOf, type VirtualHost, type VirtualWorld } from './virtual-network.ts'
@@ -74,6 +75,7 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
     everyMs: 1_000,
     send: (to, payload) => grid.sendProbe(to, payload),
     heardAgoMs: (from) => grid.member(from)?.heardAgoMs ?? null,
+    isMember: (identity) => isMember(grid, identity),
     onUnanswered: (peer) => grid.unanswered(peer),
     onSample(peer, sample) {
       if (links.judge('node', peer, { ...sample, detail: null })) publishLinks()

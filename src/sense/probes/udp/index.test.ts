@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Identity } from '../../../contract/index.ts'
+import { LIMITS, type Identity } from '../../../contract/index.ts'
 import { createManualClock } from '../../../../test/support/manual-clock.ts'
 import { dieOf, randomnessOf } from '../../../../test/support/virtual-network.ts'
 import { createNodeProber, type NodeSample } from './index.ts'
@@ -13,6 +13,7 @@ function probing(answerMs = 10) {
   const clock = createManualClock()
   const samples: (NodeSample & { readonly atMs: number })[] = []
   const sent: { readonly to: Identity; readonly packet: Request | Reply; readonly atMs: number }[] = []
+  const members = new Set<Identity>([a, b])
   const world = { answers: true, heardAgoMs: 5 as number | null, held: 0 }
   const unanswered: Identity[] = []
   const prober = createNodeProber({
@@ -26,12 +27,13 @@ function probing(answerMs = 10) {
       if (packet.type === 'request' && world.answers) clock.after(answerMs, () => prober.receive(to, reply(packet)))
     },
     onSample: (_, sample) => samples.push({ ...sample, atMs: clock.monoMs() }),
+    isMember: (identity) => members.has(identity),
     onUnanswered: (peer) => unanswered.push(peer),
   })
   const reply = (request: Request): Uint8Array =>
     encodeProbe({ ...request, type: 'reply', receivedUs: 1e9, repliedUs: 1e9 + world.held * 1_000, requestsReceived: 1, heardAgoMs: 0 })
   const requests = (): number => sent.filter(({ packet }) => packet.type === 'request').length
-  return { clock, prober, samples, sent, unanswered, world, requests, reply }
+  return { clock, prober, samples, sent, members, unanswered, world, requests, reply }
 }
 
 describe('probes of another node', () => {
@@ -137,15 +139,32 @@ describe('probes of another node', () => {
     expect(samples.at(-1)!.theyHeardAgoMs).toBeGreaterThan(8_000)
   })
 
-  it('are answered with what was asked and how many came, and not for strangers', () => {
-    const { prober, sent } = probing()
-    prober.setPeers([a])
+  it('are answered with what was asked and how many came: to every member, probed from here or not, and to no stranger', () => {
+    const { prober, sent, members } = probing()
     const request = encodeProbe({ type: 'request', flow: 3, sequence: 7, sentUs: 42, heardAgoMs: null })
-    prober.receive(b, request)
-    expect(sent).toEqual([])
+    prober.setPeers([b])
     prober.receive(a, request)
     prober.receive(a, request)
+    expect(sent).toHaveLength(2)
     expect(sent.at(-1)).toMatchObject({ to: a, packet: { type: 'reply', flow: 3, sequence: 7, sentUs: 42, requestsReceived: 2 } })
+    members.delete(a)
+    prober.receive(a, request)
+    expect(sent).toHaveLength(2)
+  })
+
+  it('are remembered of so many senders: of one more the longest silent is forgotten', () => {
+    const { prober, sent, members } = probing()
+    const request = encodeProbe({ type: 'request', flow: 0, sequence: 1, sentUs: 1, heardAgoMs: null })
+    const countsOf = (identity: Identity): number => {
+      prober.receive(identity, request)
+      const { packet } = sent.at(-1)!
+      return packet.type === 'reply' ? packet.requestsReceived : 0
+    }
+    const identities = Array.from({ length: LIMITS.probeSenders + 1 }, (_, at) => at.toString(16).padStart(32, '0') as Identity)
+    for (const identity of identities) members.add(identity)
+    expect(identities.map(countsOf).every((count) => count === 1)).toBe(true)
+    expect(countsOf(identities[1]!)).toBe(2)
+    expect(countsOf(identities[0]!)).toBe(1)
   })
 
   it('stop for nodes that are gone, and for all in the end', async () => {

@@ -1,4 +1,4 @@
-import type { Identity } from '../../../contract/index.ts'
+import { LIMITS, type Identity } from '../../../contract/index.ts'
 import type { Clock, Randomness } from '../../../platform/index.ts'
 import { decodeProbe, encodeProbe } from './packet.ts'
 
@@ -20,6 +20,8 @@ export type NodeProberOptions = {
   readonly everyMs: number
   send(to: Identity, payload: Uint8Array): void
   heardAgoMs(from: Identity): number | null
+  /** Is it in the grid now? Its probes are answered, whether or not it is probed from here. */
+  isMember(identity: Identity): boolean
   onSample(peer: Identity, sample: NodeSample): void
   /** Two probes in a row got no answer: others should be asked. */
   onUnanswered(peer: Identity): void
@@ -52,6 +54,8 @@ const TIMING = {
   graceMs: 80,
   /** An answer is still worth hearing so long after its time-out. */
   lateMs: 3_000,
+  /** What a node said with its probes is forgotten after so long without one: longer than the longest pause between two. */
+  forgetMs: 7_200_000,
 } as const
 
 /** The one flow of each pair, until there are many. */
@@ -64,14 +68,17 @@ type Peer = {
   missed: Map<number, number>
   smoothedRttMs: number | null
   failures: number
-  requestsReceived: number
-  theyHeard: { agoMs: number; saidMs: number } | null
   timers: Set<() => void>
 }
+
+/** What a node that sent probe packets here said with them. */
+type Sender = { requestsReceived: number; theyHeard: { agoMs: number; saidMs: number } | null; lastMs: number }
 
 export function createNodeProber(options: NodeProberOptions): NodeProber {
   const { clock, random } = options
   const peers = new Map<Identity, Peer>()
+  /** The longest silent first. */
+  const senders = new Map<Identity, Sender>()
   const counters = { sent: 0, answered: 0, late: 0, lost: 0, discounted: 0, unreadable: 0 }
   let firstSentMs: number | null = null
 
@@ -94,8 +101,6 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
       missed: new Map(),
       smoothedRttMs: null,
       failures: 0,
-      requestsReceived: 0,
-      theyHeard: null,
       timers: new Set(),
     }
     peers.set(identity, peer)
@@ -138,7 +143,7 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     peer.pending.delete(sequence)
     peer.missed.set(sequence, sentMs)
     for (const [old, atMs] of peer.missed) if (clock.monoMs() - atMs > TIMING.lateMs) peer.missed.delete(old)
-    tell(identity, peer, false, null, discount)
+    tell(identity, false, null, discount)
     if (discount) {
       counters.discounted++
       return
@@ -150,8 +155,9 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     if (peer.failures >= 2) options.onUnanswered(identity)
   }
 
-  function tell(identity: Identity, peer: Peer, ok: boolean, rttMs: number | null, discount: boolean): void {
-    const theyHeardAgoMs = peer.theyHeard && peer.theyHeard.agoMs + clock.monoMs() - peer.theyHeard.saidMs
+  function tell(identity: Identity, ok: boolean, rttMs: number | null, discount: boolean): void {
+    const theyHeard = senders.get(identity)?.theyHeard ?? null
+    const theyHeardAgoMs = theyHeard && theyHeard.agoMs + clock.monoMs() - theyHeard.saidMs
     options.onSample(identity, { ok, rttMs, heardAgoMs: options.heardAgoMs(identity), theyHeardAgoMs, discount })
   }
 
@@ -172,7 +178,20 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     if (peer.failures >= TIMING.confirmed)
       for (let i = 1; i <= TIMING.welcomeProbes; i++) later(peer, i * TIMING.welcomeEveryMs, () => probe(identity, peer))
     peer.failures = 0
-    tell(identity, peer, true, rttMs, false)
+    tell(identity, true, rttMs, false)
+  }
+
+  function senderOf(identity: Identity): Sender {
+    const now = clock.monoMs()
+    const sender = senders.get(identity) ?? { requestsReceived: 0, theyHeard: null, lastMs: now }
+    sender.lastMs = now
+    senders.delete(identity)
+    senders.set(identity, sender)
+    for (const [other, { lastMs }] of senders) {
+      if (senders.size <= LIMITS.probeSenders && now - lastMs <= TIMING.forgetMs) break
+      senders.delete(other)
+    }
+    return sender
   }
 
   return {
@@ -191,13 +210,17 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     },
     receive(from, payload) {
       const packet = decodeProbe(payload)
-      const peer = peers.get(from)
       if (!packet) counters.unreadable++
-      if (!packet || !peer) return
+      if (!packet || !options.isMember(from)) return
       const now = clock.monoMs()
-      if (packet.heardAgoMs !== null) peer.theyHeard = { agoMs: packet.heardAgoMs, saidMs: now }
-      if (packet.type === 'reply') return answered(from, peer, packet.sequence, (packet.repliedUs - packet.receivedUs) / 1_000)
-      peer.requestsReceived++
+      const sender = senderOf(from)
+      if (packet.heardAgoMs !== null) sender.theyHeard = { agoMs: packet.heardAgoMs, saidMs: now }
+      if (packet.type === 'reply') {
+        const peer = peers.get(from)
+        if (peer) answered(from, peer, packet.sequence, (packet.repliedUs - packet.receivedUs) / 1_000)
+        return
+      }
+      sender.requestsReceived++
       const times = { sentUs: packet.sentUs, receivedUs: now * 1_000, repliedUs: clock.monoMs() * 1_000 }
       options.send(
         from,
@@ -206,7 +229,7 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
           flow: packet.flow,
           sequence: packet.sequence,
           ...times,
-          requestsReceived: peer.requestsReceived,
+          requestsReceived: sender.requestsReceived,
           heardAgoMs: 0,
         }),
       )
@@ -214,6 +237,7 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     stop() {
       for (const peer of peers.values()) for (const cancel of peer.timers) cancel()
       peers.clear()
+      senders.clear()
     },
   }
 }
