@@ -5,7 +5,7 @@ import { createNodeProber, createProber, targetAddress } from '../sense/index.ts
 import type { Store } from '../store/index.ts'
 import { LocalHealth } from './local-health.ts'
 import { OwnLinks } from './own-links.ts'
-import { isMember } from './peers.ts'
+import { isMember, Peering } from './peers.ts'
 
 export type WatchOptions = {
   readonly clock: Clock
@@ -48,7 +48,6 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
   const nodeProber = createNodeProber({
     clock,
     random,
-    everyMs: settings.probeEveryMs,
     send: (to, payload) => grid().sendProbe(to, payload),
     heardAgoMs: (from) => grid().member(from)?.heardAgoMs ?? null,
     isMember: (identity) => isMember(grid(), identity),
@@ -78,6 +77,17 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
     site: target.site ?? null,
   }))
 
+  const peering = new Peering({
+    clock,
+    probeEveryMs: settings.probeEveryMs,
+    grid,
+    onPeers(peers, everyMs) {
+      nodeProber.setPeers(peers, everyMs)
+      ownLinks.setDestinations(peers, targets)
+      publish()
+    },
+  })
+
   function targetOf(link: string): string {
     return link.slice(linkKey(keys.identity, 'target', '').length)
   }
@@ -88,11 +98,7 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
 
   function updatePeers(): void {
     // Before the grid listens an answer would be missed, and count as a loss.
-    if (!started) return
-    const peers = grid().peers()
-    nodeProber.setPeers(peers)
-    ownLinks.setDestinations(peers, targets)
-    publish()
+    if (started) peering.update()
   }
 
   return {
@@ -114,6 +120,7 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
       stopTick()
       stopDrops()
       load.stop()
+      peering.stop()
       nodeProber.stop()
       await prober.stop()
     },

@@ -1,8 +1,8 @@
 import type { Identity, NodeState } from '../../src/contract/index.ts'
-import { Grid, keysOf, type GridEvent, type LinkClaim } from '../../src/grid/index.ts'
+import { Grid, keysOf, type GridEvent, type LinkClaim, type NodeKeys, type Signed } from '../../src/grid/index.ts'
 import { LocalHealth } from '../../src/node/local-health.ts'
 import { OwnLinks } from '../../src/node/own-links.ts'
-import { isMember } from '../../src/node/peers.ts'
+import { isMember, Peering } from '../../src/node/peers.ts'
 import { every } from '../../src/platform/index.ts'
 import { createNodeProber } from '../../src/sense/index.ts'
 import { addressOf, dieOf, randomnessOf, type VirtualHost, type VirtualWorld } from './virtual-network.ts'
@@ -18,6 +18,10 @@ export type VirtualNode = {
   readonly written: { incarnation: number }
   isRunning: boolean
   start(): void
+  /** Starts as the program does: with the rows that it kept, and after hearing from others what the grid knows of it. */
+  enter(kept: readonly Signed[]): void
+  /** Has so many targets in its row, with one state. */
+  setTargets(count: number, state: LinkClaim['state']): void
   /** As kill -9 does. */
   kill(): void
 }
@@ -30,7 +34,14 @@ export type VirtualNodeOptions = {
   readonly gridKey?: Uint8Array
   /** Its address, where that does not follow from its number: a copy of another node. */
   readonly at?: string
+  /** Sees everything that it signs. */
+  readonly onSigned?: (bytes: Uint8Array) => void
+  /** Sees its events as they happen. */
+  readonly onEvent?: (event: GridEvent) => void
 }
+
+/** As the program waits for nodes that it knows. */
+const MEET_MS = 400
 
 export const GRID_KEY = randomnessOf(dieOf(1)).bytes(32)
 
@@ -38,7 +49,7 @@ export const GRID_KEY = randomnessOf(dieOf(1)).bytes(32)
 export function virtualNode(world: VirtualWorld, index: number, options: VirtualNodeOptions = {}): VirtualNode {
   const host = world.host(options.at ?? hostOf(index))
   const { clock, random, network } = host
-  const keys = keysOf(randomnessOf(dieOf(7_000 + index)).bytes(32))
+  const keys = watched(keysOf(randomnessOf(dieOf(7_000 + index)).bytes(32)), options.onSigned)
   const events: (GridEvent & { atMs: number })[] = []
   const written = { incarnation: options.incarnation ?? 1 }
   const links = new OwnLinks(clock)
@@ -46,7 +57,8 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
   const withProbes = options.probes ?? true
   const incarnations = new Map<Identity, number>()
   let isProbing = false
-  let probed = ''
+  let isDead = false
+  let targets: LinkClaim[] = []
   const grid: Grid = new Grid({
     clock,
     random,
@@ -59,6 +71,8 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
     seeds: async () => (options.seeds ?? [hostOf(0)]).map((seed) => ({ host: seed, port: 8777 })),
     onEvent(event) {
       events.push({ ...event, atMs: world.nowMs })
+      options.onEvent?.(event)
+      if (event.type === 'member') updateDestinations()
       if (event.type !== 'row') return
       const incarnation = grid.table.get(event.identity)?.row.incarnation ?? 0
       const before = incarnations.get(event.identity)
@@ -72,7 +86,6 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
   const prober = createNodeProber({
     clock,
     random,
-    everyMs: 1_000,
     send: (to, payload) => grid.sendProbe(to, payload),
     heardAgoMs: (from) => grid.member(from)?.heardAgoMs ?? null,
     isMember: (identity) => isMember(grid, identity),
@@ -82,16 +95,20 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
     },
   })
   function publishLinks(): void {
-    grid.setLinks(links.claims(), health.reasons(grid.isIsolated))
+    grid.setLinks([...links.claims(), ...targets], health.reasons(grid.isIsolated))
   }
+  const peering = new Peering({
+    clock,
+    probeEveryMs: 1_000,
+    grid: () => grid,
+    onPeers(peers, everyMs) {
+      prober.setPeers(peers, everyMs)
+      links.setDestinations(peers, [])
+      publishLinks()
+    },
+  })
   function updateDestinations(): void {
-    if (!isProbing) return
-    const peers = grid.peers()
-    if (peers.join() === probed) return
-    probed = peers.join()
-    prober.setPeers(peers)
-    links.setDestinations(peers, [])
-    publishLinks()
+    if (isProbing) peering.update()
   }
   host.onStream((stream) => void grid.accept(stream, { keyOf: () => null, answer: async () => {} }))
   return {
@@ -115,10 +132,37 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
         })
       }
     },
+    enter(kept) {
+      for (const signed of kept) grid.applyRow(signed)
+      const seeds = (options.seeds ?? [hostOf(0)]).filter((seed) => seed !== host.host)
+      const met = seeds.map(async (seed) => (await grid.meet({ host: seed, port: 8777 })) || Promise.reject(new Error('no answer')))
+      let isWaiting = true
+      const begin = (): void => {
+        if (isWaiting && !isDead) this.start()
+        isWaiting = false
+      }
+      void Promise.any(met).then(begin, begin)
+      clock.after(MEET_MS, begin)
+    },
+    setTargets(count, state) {
+      targets = Array.from({ length: count }, (_, at) => targetClaim(`target-${at}`, state))
+      publishLinks()
+    },
     kill() {
+      isDead = true
       this.isRunning = false
       host.die()
       grid.stop()
+    },
+  }
+}
+
+function watched(keys: NodeKeys, onSigned: (bytes: Uint8Array) => void = () => {}): NodeKeys {
+  return {
+    ...keys,
+    sign(bytes) {
+      onSigned(bytes)
+      return keys.sign(bytes)
     },
   }
 }

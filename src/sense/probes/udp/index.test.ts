@@ -19,7 +19,6 @@ function probing(answerMs = 10) {
   const prober = createNodeProber({
     clock,
     random: randomnessOf(dieOf(1)),
-    everyMs: 1_000,
     heardAgoMs: () => world.heardAgoMs,
     send(to, payload) {
       const packet = decodeProbe(payload)!
@@ -39,7 +38,7 @@ function probing(answerMs = 10) {
 describe('probes of another node', () => {
   it('begin at once for the first, and go out about once a period', async () => {
     const { clock, prober, samples, requests } = probing()
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     await clock.advance(0)
     expect(requests()).toBe(1)
     await clock.advance(60_000)
@@ -50,9 +49,9 @@ describe('probes of another node', () => {
 
   it('of many nodes are spread over the period', async () => {
     const { clock, prober, sent } = probing()
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     await clock.advance(10)
-    prober.setPeers([a, ...Array.from({ length: 40 }, (_, at) => at.toString(16).padStart(32, '0') as Identity)])
+    prober.setPeers([a, ...Array.from({ length: 40 }, (_, at) => at.toString(16).padStart(32, '0') as Identity)], 1_000)
     await clock.advance(1_000)
     const inFirstTenth = sent.filter(({ packet, atMs }) => packet.type === 'request' && atMs <= 110).length
     expect(inFirstTenth).toBeLessThan(15)
@@ -61,7 +60,7 @@ describe('probes of another node', () => {
 
   it('leave out of the round trip what the peer spent, and do not believe one that claims more than all of it', async () => {
     const { clock, prober, samples, world } = probing(50)
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     world.held = 20
     await clock.advance(100)
     world.held = 5_000
@@ -71,7 +70,7 @@ describe('probes of another node', () => {
 
   it('that are lost are confirmed at once: four losses within a second of the first, and others are asked after two', async () => {
     const { clock, prober, samples, unanswered, world } = probing()
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     await clock.advance(3_000)
     world.answers = false
     await clock.advance(3_000)
@@ -84,7 +83,7 @@ describe('probes of another node', () => {
   it('welcome a node that is back with quick probes', async () => {
     const { clock, prober, samples, world } = probing()
     world.answers = false
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     await clock.advance(10_000)
     world.answers = true
     const beforeMs = clock.monoMs()
@@ -96,7 +95,7 @@ describe('probes of another node', () => {
 
   it('that rang late because this process was held up prove nothing', async () => {
     const { clock, prober, samples, world, requests } = probing()
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     await clock.advance(3_000)
     world.answers = false
     for (const before = requests(); requests() === before;) await clock.advance(10)
@@ -110,7 +109,7 @@ describe('probes of another node', () => {
   it('answered after the time-out count as well as lost, and after too long not at all', async () => {
     const { clock, prober, samples, sent, world, reply } = probing()
     world.answers = false
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     await clock.advance(1_500)
     const first = sent[0]!.packet as Request
     prober.receive(a, reply(first))
@@ -130,7 +129,7 @@ describe('probes of another node', () => {
   it('say when each side last heard the other', async () => {
     const { clock, prober, samples, world } = probing()
     world.heardAgoMs = 1_234
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     await clock.advance(100)
     expect(samples[0]).toMatchObject({ heardAgoMs: 1_234, theyHeardAgoMs: 0 })
     prober.receive(a, encodeProbe({ type: 'request', flow: 0, sequence: 9, sentUs: 1, heardAgoMs: 8_000 }))
@@ -142,7 +141,7 @@ describe('probes of another node', () => {
   it('are answered with what was asked and how many came: to every member, probed from here or not, and to no stranger', () => {
     const { prober, sent, members } = probing()
     const request = encodeProbe({ type: 'request', flow: 3, sequence: 7, sentUs: 42, heardAgoMs: null })
-    prober.setPeers([b])
+    prober.setPeers([b], 1_000)
     prober.receive(a, request)
     prober.receive(a, request)
     expect(sent).toHaveLength(2)
@@ -169,15 +168,15 @@ describe('probes of another node', () => {
 
   it('stop for nodes that are gone, and for all in the end', async () => {
     const { clock, prober, requests, unanswered, world } = probing()
-    prober.setPeers([a, b])
+    prober.setPeers([a, b], 1_000)
     await clock.advance(2_000)
-    prober.setPeers([])
+    prober.setPeers([], 1_000)
     const before = requests()
     world.answers = false
     await clock.advance(5_000)
     expect(requests()).toBe(before)
     expect(unanswered).toEqual([])
-    prober.setPeers([a])
+    prober.setPeers([a], 1_000)
     prober.stop()
     await clock.advance(5_000)
     expect(requests()).toBe(before)

@@ -17,7 +17,6 @@ export type NodeSample = {
 export type NodeProberOptions = {
   readonly clock: Clock
   readonly random: Randomness
-  readonly everyMs: number
   send(to: Identity, payload: Uint8Array): void
   heardAgoMs(from: Identity): number | null
   /** Is it in the grid now? Its probes are answered, whether or not it is probed from here. */
@@ -28,8 +27,8 @@ export type NodeProberOptions = {
 }
 
 export type NodeProber = {
-  /** Who is to be probed. New ones begin at a random moment of the period, so that their probes spread in time. */
-  setPeers(peers: readonly Identity[]): void
+  /** Who is to be probed, and how often each. New ones begin at a random moment of the period, so that their probes spread in time. */
+  setPeers(peers: readonly Identity[], everyMs: number): void
   receive(from: Identity, payload: Uint8Array): void
   stop(): void
   readonly counters: { sent: number; answered: number; late: number; lost: number; discounted: number; unreadable: number }
@@ -81,6 +80,7 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
   const senders = new Map<Identity, Sender>()
   const counters = { sent: 0, answered: 0, late: 0, lost: 0, discounted: 0, unreadable: 0 }
   let firstSentMs: number | null = null
+  let everyMs = 0
 
   function later(peer: Peer, delayMs: number, callback: () => void): () => void {
     const cancel = clock.after(delayMs, () => {
@@ -106,10 +106,10 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     peers.set(identity, peer)
     const next = (): void => {
       probe(identity, peer)
-      later(peer, options.everyMs * (0.95 + random.int(100) / 1_000), next)
+      later(peer, everyMs * (0.95 + random.int(100) / 1_000), next)
     }
     // The very first probe goes out at once, so that a fresh node has something to show.
-    later(peer, firstSentMs === null ? 0 : random.int(Math.ceil(options.everyMs)), next)
+    later(peer, firstSentMs === null ? 0 : random.int(Math.ceil(everyMs)), next)
   }
 
   function probe(identity: Identity, peer: Peer): void {
@@ -199,7 +199,8 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     get firstSentMs() {
       return firstSentMs
     },
-    setPeers(wanted) {
+    setPeers(wanted, newEveryMs) {
+      everyMs = newEveryMs
       const keep = new Set(wanted)
       for (const [identity, peer] of peers) {
         if (keep.has(identity)) continue
