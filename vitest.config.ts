@@ -16,7 +16,7 @@ export default defineConfig({
             'src/**/*.test.ts',
             'console/**/*.test.ts',
             'scripts/**/*.test.ts',
-            'test/{sim,scenarios,support}/**/*.test.ts',
+            'test/{sim,scenarios,support,upgrade,fuzz,limits}/**/*.test.ts',
             'test/rooms-canary/*.test.ts',
           ],
           maxWorkers: 2,

@@ -11,7 +11,18 @@ export type Suite = {
 export const suites: readonly Suite[] = [
   {
     name: 'unit',
-    folders: ['src', 'console', 'scripts', 'test/sim', 'test/scenarios', 'test/support', 'test/rooms-canary'],
+    folders: [
+      'src',
+      'console',
+      'scripts',
+      'test/sim',
+      'test/scenarios',
+      'test/support',
+      'test/rooms-canary',
+      'test/upgrade',
+      'test/fuzz',
+      'test/limits',
+    ],
     packages: {},
     root: false,
   },
