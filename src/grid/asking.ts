@@ -1,7 +1,7 @@
 import { LIMITS, type Identity } from '../contract/index.ts'
 import { pick, type Clock, type Randomness } from '../platform/index.ts'
 import type { NodeKeys } from './keys.ts'
-import type { Members } from './members.ts'
+import { MEMBERSHIP, type Members } from './members.ts'
 import { RHYTHM } from './rhythm.ts'
 import { REFUTING_BEATS, rumourIsSigned, signRumour } from './rumour.ts'
 import { beatOf, type RowTable } from './table.ts'
@@ -48,8 +48,10 @@ export class Asking {
     if (this.#options.members.isWorthAsking(subject)) this.#ask(subject, this.#goBetweens(subject, 3), 1)
   }
 
-  /** Somebody else accuses it: ask it, and go-betweens. */
+  /** Somebody else accuses it: ask it, and go-betweens. In a large grid not everyone does, or a dead node would be asked a thousand times. */
   suspected(subject: Identity): void {
+    const { random, table } = this.#options
+    if (table.size > MEMBERSHIP.witnesses && random.int(table.size) >= MEMBERSHIP.witnesses) return
     this.#ask(subject, [subject, ...this.#goBetweens(subject, 2)], 2)
   }
 

@@ -6,15 +6,20 @@ import { rowMessages } from './parts.ts'
 import { MAX_MESSAGE_BYTES, RHYTHM } from './rhythm.ts'
 import type { RowTable } from './table.ts'
 import type { Talk } from './talk.ts'
-import type { Message } from './wire.ts'
+import { DIGEST_BYTES, DIGEST_RANGES, type Message } from './wire.ts'
 
 /** Rows sent in answer to others' questions, in bytes at once and a second: a small question must not buy a flood. */
 const ANSWER_BYTES = 1_048_576
 
+/** Above so many rows a digest takes the place of all versions: four datagrams of those. */
+const DIGEST_ABOVE = 4 * LIMITS.membersPerDatagram
+/** Of the ranges that differ; the next comparison finds the rest. */
+const RANGES_AT_ONCE = 16
+
 const LOWEST = '0'.repeat(32) as Identity
 const HIGHEST = 'f'.repeat(32) as Identity
 
-/** Finds and mends what two nodes' tables differ in: summary, then versions, then rows. What is held back is found again by the next comparison. */
+/** Finds and mends what two nodes' tables differ in: summary, then (of large tables) digest, then versions, then rows. What is held back is found again by the next comparison. */
 export class Comparing {
   readonly #table: RowTable
   readonly #talk: Talk
@@ -24,6 +29,7 @@ export class Comparing {
   /** When versions were last compared with a node, and when it was last met. */
   readonly #comparedMs = new Map<Identity, number>()
   readonly #metMs = new Map<Identity, number>()
+  readonly #digestedMs = new Map<Identity, number>()
 
   constructor(table: RowTable, talk: Talk, clock: Clock, meet: (address: Address) => void) {
     this.#table = table
@@ -36,20 +42,39 @@ export class Comparing {
   forget(identity: Identity): void {
     this.#comparedMs.delete(identity)
     this.#metMs.delete(identity)
+    this.#digestedMs.delete(identity)
   }
 
   /** Somebody told the hash of its table. Where it differs, it gets our versions. */
   summary(from: Identity, hash: Uint8Array): void {
     if (Buffer.compare(hash, this.#table.hash()) === 0 || !this.#isTime(this.#comparedMs, from)) return
-    const entries = this.#table.versions()
+    if (this.#table.size > DIGEST_ABOVE) this.#talk.send(from, { type: 'digest', ranges: this.#table.digest() })
+    else this.#sendVersions(from, LOWEST, HIGHEST)
+  }
+
+  /** Somebody told the digest of its table: it gets our versions of the ranges that differ, a bounded number at a time. */
+  digest(from: Identity, theirs: Uint8Array): void {
+    if (!this.#isTime(this.#digestedMs, from)) return
+    const own = this.#table.digest()
+    const hashOf = (digest: Uint8Array, at: number): Uint8Array => digest.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES)
+    const ranges = Array.from({ length: DIGEST_RANGES }, (_, at) => at)
+    const differ = ranges.filter((at) => Buffer.compare(hashOf(own, at), hashOf(theirs, at)) !== 0)
+    for (const at of differ.slice(0, RANGES_AT_ONCE)) {
+      const [low, high] = [at << 2, (at << 2) | 3].map((byte) => byte.toString(16).padStart(2, '0')) as [string, string]
+      this.#sendVersions(from, low.padEnd(32, '0') as Identity, high.padEnd(32, 'f') as Identity)
+    }
+  }
+
+  #sendVersions(to: Identity, from: Identity, until: Identity): void {
+    const entries = this.#table.versions(from, until)
     const { membersPerDatagram } = LIMITS
     for (let at = 0; at === 0 || at < entries.length; at += membersPerDatagram) {
       const slice = entries.slice(at, at + membersPerDatagram)
       // The slices together cover all identities there could be, so that what is missing in one is missing here.
-      const first = at === 0 ? LOWEST : (slice[0]?.identity as Identity)
+      const first = at === 0 ? from : (slice[0]?.identity as Identity)
       const next = entries[at + membersPerDatagram]?.identity
-      const last = next === undefined ? HIGHEST : before(next)
-      this.#talk.send(from, { type: 'versions', first, last, entries: slice })
+      const last = next === undefined ? until : before(next)
+      this.#talk.send(to, { type: 'versions', first, last, entries: slice })
     }
   }
 

@@ -1,25 +1,28 @@
-import type { Degraded, Identity } from '../contract/index.ts'
+import type { Degraded, Identity, Lie } from '../contract/index.ts'
 import { formatAddress, pick, type Address, type ByteStream } from '../platform/index.ts'
 import { Asking } from './asking.ts'
 import { Comparing } from './comparing.ts'
+import { Lies } from './lies.ts'
 import { Meetings, type Doorkeeper } from './meetings.ts'
 import { MEMBERSHIP, Members, type MemberView } from './members.ts'
+import { OwnRow } from './own-row.ts'
 import { PartsInbox, rowMessages } from './parts.ts'
 import { newCounters, type GridCounters, type GridOptions } from './ports.ts'
-import { MAX_MESSAGE_BYTES, RHYTHM } from './rhythm.ts'
-import { signPulse, signRow, type LinkClaim, type Pulse, type Row, type Signed } from './row.ts'
+import { MAX_MESSAGE_BYTES, paceOf, RHYTHM, type Pace } from './rhythm.ts'
+import type { LinkClaim, Row, Signed } from './row.ts'
 import { REFUTING_BEATS } from './rumour.ts'
 import { createOpener, type Opener, type Session } from './seal.ts'
-import { beatOf, compareVersions, RowTable, type Entry } from './table.ts'
+import { FIGURES_PER_SKETCH, type Figure } from './sketch.ts'
+import { beatOf, compareVersions, RowTable, type Entry, type RowOutcome } from './table.ts'
 import { Talk } from './talk.ts'
 import { decodePacket, encodeMessage, type Message } from './wire.ts'
 
-/** Less the signature and the headers around both. */
-const MAX_PULSE_BYTES = MAX_MESSAGE_BYTES - 72
 /** Seeds called at a time: a grid of thousands remembers thousands. */
 const SEEDS_AT_ONCE = 8
 /** Rows up to so many datagrams are told as they are; of longer ones only the version, and who lacks it asks. */
 const TELL_DATAGRAMS = 2
+/** In a larger grid of any row only the version is told: each node then gets the row once, not log2(n) times. */
+const TELL_ROWS_UP_TO_NODES = 200
 
 /**
  * One node's part in the grid: its own row, everyone else's, who is alive, and the talk that keeps all nodes' tables the same.
@@ -31,18 +34,16 @@ export class Grid {
   readonly #options: GridOptions
   readonly #self: Identity
   readonly #opener: Opener
+  readonly #own: OwnRow
   readonly #members: Members
+  readonly #lies: Lies
   readonly #talk: Talk
   readonly #comparing: Comparing
   readonly #asking: Asking
   readonly #meetings: Meetings
   readonly #parts = new PartsInbox()
-  #row: Row
-  /** The row as last published, to tell it from one that somebody else made. */
-  #ownRow: Signed | null = null
-  #beat = 0
-  #figures: Pulse['figures'] = []
-  #outlivedMs: number | null = null
+  /** Where a node was before its last start, and until when: to notice one that is in two places. */
+  readonly #movedFrom = new Map<Identity, { readonly address: string | null; readonly atMs: number }>()
   #timers: (() => void)[] = []
   #running = false
   #stopped = false
@@ -53,22 +54,24 @@ export class Grid {
     this.#options = options
     this.#self = keys.identity
     this.#opener = createOpener(gridKey, clock)
-    this.#row = {
-      identity: this.#self,
-      publicKey: keys.publicKey,
-      incarnation: options.incarnation,
-      version: 0,
-      ...options.card,
-      left: false,
-      degraded: [],
-      links: [],
-    }
+    this.#own = new OwnRow({
+      ...options,
+      table: this.table,
+      onRow: () => this.#tellOwnRow(),
+      onPulse: (signed) => this.#tellPulse(this.#self, signed),
+      onDegraded: (reasons) => options.onEvent({ type: 'degraded', reasons }),
+    })
     this.#members = new Members({
       self: this.#self,
       clock,
+      silentMs: () => this.pace.silentMs,
       onChange: (change) => options.onEvent({ type: 'member', ...change }),
       onAccusation: (subject) => this.#asking.accuse(subject),
       onSuspicion: (subject) => this.#asking.suspected(subject),
+    })
+    this.#lies = new Lies(clock, (identity, lie) => {
+      this.counters.liesCaught++
+      options.onEvent({ type: 'lied', identity, lie })
     })
     this.#talk = new Talk({
       clock,
@@ -76,7 +79,7 @@ export class Grid {
       network,
       gridKey,
       self: this.#self,
-      incarnation: () => this.#row.incarnation,
+      incarnation: () => this.row.incarnation,
       audience: () => this.#audience(),
       gridSize: () => this.table.size,
     })
@@ -94,7 +97,10 @@ export class Grid {
       table: this.table,
       talk: this.#talk,
       members: this.#members,
-      refute: (beat) => this.#refute(beat),
+      refute: (beat) => {
+        const pulse = this.#own.refute(beat)
+        return pulse && encodeMessage({ type: 'pulse', ...pulse })
+      },
     })
   }
 
@@ -103,27 +109,43 @@ export class Grid {
   }
 
   get row(): Row {
-    return this.#row
+    return this.#own.row
+  }
+
+  /** How often what is said, at the present size of the grid. */
+  get pace(): Pace {
+    return paceOf(this.table.size, this.row.links.length)
   }
 
   /** Begins to speak. Before, a call of `meet` may have taught it a newer incarnation. */
   start(): void {
     this.#running = true
     this.#talk.start()
-    this.#options.network.onDatagram((bytes) => this.#receive(bytes))
-    this.#publishRow()
-    this.#publishPulse()
-    this.#repeat(MEMBERSHIP.tickMs, () => this.#members.tick())
-    this.#repeat(RHYTHM.roundMs, () => this.#talk.round({ type: 'summary', hash: this.table.hash() }))
-    this.#repeat(RHYTHM.pulseMs, () => this.#publishPulse())
-    this.#repeat(RHYTHM.reunionMs, () => this.#reunion())
-    this.#repeat(RHYTHM.seedMs, () => void this.#callSeeds())
-    this.#repeat(RHYTHM.exchangeMs, () => this.#exchangeWithOne())
+    this.#options.network.onDatagram((bytes, from) => this.#receive(bytes, from))
+    this.#own.start()
+    const always = (everyMs: number) => (): number => everyMs
+    this.#repeat(always(MEMBERSHIP.tickMs), () => this.#members.tick())
+    this.#repeat(always(RHYTHM.roundMs), () => this.#talk.round({ type: 'summary', hash: this.table.hash() }))
+    this.#repeat(always(RHYTHM.reunionMs), () => this.#reunion())
+    this.#repeat(always(RHYTHM.seedMs), () => void this.#callSeeds())
+    this.#repeat(
+      () => this.pace.pulseMs,
+      () => this.#own.pulse(),
+    )
+    this.#repeat(
+      () => this.pace.sketchMs,
+      () => this.#tellFigures(),
+    )
+    this.#repeat(
+      () => this.pace.exchangeMs,
+      () => this.#exchangeWithOne(),
+    )
   }
 
   stop(): void {
     this.#running = false
     this.#stopped = true
+    this.#own.stop()
     this.#talk.stop()
     this.#asking.stop()
     this.#meetings.stop()
@@ -133,8 +155,7 @@ export class Grid {
 
   /** Says goodbye: the last row tells that it left. Give the datagrams a moment before closing the network. */
   leave(): void {
-    this.#row = { ...this.#row, left: true, links: [] }
-    this.#publishRow()
+    this.#own.leave()
     this.#talk.now(this.#audience())
   }
 
@@ -152,79 +173,36 @@ export class Grid {
 
   /** Sets what this node says of its links. A new version goes out only when something changed. */
   setLinks(links: readonly LinkClaim[], degraded: readonly Degraded[]): void {
-    const isSame = JSON.stringify([links, degraded]) === JSON.stringify([this.#row.links, this.#row.degraded])
-    if (isSame || this.#row.left) return
-    if (degraded.join() !== this.#row.degraded.join()) this.#options.onEvent({ type: 'degraded', reasons: degraded })
-    this.#row = { ...this.#row, links, degraded }
-    if (this.#running) this.#publishRow()
+    this.#own.setLinks(links, degraded)
   }
 
-  /** Sets the figures that the next pulse tells, in the order of the links. */
-  setFigures(figures: Pulse['figures']): void {
-    this.#figures = figures
+  /** Sets the figures that go out next, in the order of the links. */
+  setFigures(figures: readonly Figure[]): void {
+    this.#own.setFigures(figures)
   }
 
-  setAddress(address: string): void {
-    if (address === this.#row.address || this.#row.left) return
-    this.#row = { ...this.#row, address }
-    if (this.#running) this.#publishRow()
+  /** Null for a node that can only call out. */
+  setAddress(address: string | null): void {
+    this.#own.setAddress(address)
   }
 
-  #publishRow(): void {
-    this.#row = { ...this.#row, version: this.#row.version + 1 }
-    const signed = signRow(this.#row, this.#options.keys)
-    this.#ownRow = signed
-    this.table.apply(signed, this.#options.clock.monoMs())
+  #tellOwnRow(): void {
     const entry = this.table.get(this.#self)
     if (entry) this.#tellRow(entry)
     this.#options.onEvent({ type: 'row', identity: this.#self })
     this.#talk.soon()
   }
 
-  #publishPulse(): Uint8Array {
-    const { incarnation, version } = this.#row
-    const pulse: Pulse = { identity: this.#self, incarnation, beat: ++this.#beat, version, figures: this.#figures }
-    let signed = signPulse(pulse, this.#options.keys)
-    // A heartbeat that fits no datagram would never be heard: the figures of the last links stay at home then.
-    for (let links = pulse.figures.length; signed.bytes.length > MAX_PULSE_BYTES && links > 0;) {
-      links = Math.floor(links / 2)
-      signed = signPulse({ ...pulse, figures: pulse.figures.slice(0, links) }, this.#options.keys)
-    }
-    this.table.applyPulse(signed, this.#options.clock.monoMs())
-    const message = encodeMessage({ type: 'pulse', ...signed })
-    this.#talk.tell(`pulse:${this.#self}`, [message])
-    return message
+  #tellPulse(identity: Identity, signed: Signed): void {
+    this.#talk.tell(`pulse:${identity}`, [encodeMessage({ type: 'pulse', ...signed })], this.pace.pulseTellings)
   }
 
-  #refute(beat: number): Uint8Array | null {
-    // Nobody can know a beat of this node that it has not made yet.
-    if (beat > this.#beat) return null
-    this.#beat = Math.max(this.#beat, beat + REFUTING_BEATS - 1)
-    return this.#publishPulse()
+  #tellSketch(identity: Identity, signed: Signed, first: number): void {
+    this.#talk.tell(`sketch:${identity}:${first}`, [encodeMessage({ type: 'sketch', ...signed })], this.pace.sketchTellings)
   }
 
-  /**
-   * Goes beyond what the table holds of this node itself. Not without end: two nodes with one identity (a copied disk) would drive each other
-   * up as fast as the network carries.
-   */
-  #outlive(): void {
-    const nowMs = this.#options.clock.monoMs()
-    const waitMs = this.#outlivedMs === null ? 0 : this.#outlivedMs + RHYTHM.outliveMs - nowMs
-    if (waitMs > 0) {
-      this.#options.clock.after(waitMs, () => this.#stopped || this.#outlive())
-      return
-    }
-    const held = this.table.get(this.#self)
-    if (!held || held.signed === this.#ownRow) return
-    this.#outlivedMs = nowMs
-    const incarnation = held.row.incarnation + 1
-    this.#options.reserveIncarnation(incarnation)
-    this.#row = { ...this.#row, incarnation, version: 0 }
-    this.#beat = 0
-    if (this.#running) {
-      this.#publishRow()
-      this.#publishPulse()
-    }
+  #tellFigures(): void {
+    this.#own.sketches().forEach((signed, at) => this.#tellSketch(this.#self, signed, at * FIGURES_PER_SKETCH))
   }
 
   // ── Who is there ──
@@ -252,15 +230,20 @@ export class Grid {
     this.#asking.unanswered(identity)
   }
 
+  /** What a node was caught at in the last hour, by this one or by proof. */
+  lies(identity: Identity): Lie[] {
+    return this.#lies.of(identity)
+  }
+
   /** Whom to tell. A node that hears nobody may still be heard, so it goes on speaking to those that it shows as down. */
-  #audience(): Identity[] {
+  #audience(): readonly Identity[] {
     const there = this.#members.others('up', 'suspect')
     return there.length > 0 ? there : this.#members.others('down')
   }
 
   // ── Listening ──
 
-  #receive(bytes: Uint8Array): void {
+  #receive(bytes: Uint8Array, source: Address): void {
     if (!this.#running) return
     const opened = this.#opener.open(bytes)
     if (!opened.ok) {
@@ -282,10 +265,10 @@ export class Grid {
     this.counters.packetsOpened++
     this.counters.messagesUnreadable += packet.unreadable
     this.#members.heard(packet.sender)
-    for (const message of packet.messages) this.#handle(packet.sender, message)
+    for (const message of packet.messages) this.#handle(packet.sender, message, source)
   }
 
-  #handle(from: Identity, message: Message): void {
+  #handle(from: Identity, message: Message, source: Address): void {
     switch (message.type) {
       case 'probe':
         return this.#options.onProbe(from, message.payload)
@@ -304,31 +287,66 @@ export class Grid {
         return this.#comparing.versions(from, message)
       case 'want':
         return this.#comparing.sendRows(from, message.identities)
+      case 'digest':
+        return this.#comparing.digest(from, message.ranges)
       case 'row':
-        return this.applyRow(message)
+        return this.#judgeSender(from, source, this.applyRow(message))
       case 'row-part': {
         const known = this.table.get(message.identity)
         if (known && compareVersions(message, known.row) < 0) return
-        const signed = this.#parts.add(message)
-        if (signed) this.applyRow(signed)
+        const signed = this.#parts.add(from, message)
+        if (signed) this.#judgeSender(from, source, this.applyRow(signed))
         return
       }
       case 'pulse':
         return this.#applyPulse(message)
+      case 'sketch': {
+        const news = this.table.applySketch(message)
+        if (!news || news.identity === this.#self) return
+        this.counters.sketchesNew++
+        this.#tellSketch(news.identity, message, news.first)
+        this.#options.onEvent({ type: 'figures', identity: news.identity })
+      }
     }
   }
 
+  /**
+   * Nobody honest sends a row that its owner did not sign: rows are checked before they are told on. Any member could put another's name on its
+   * packets, so only what comes from the node's own address counts against it.
+   */
+  #judgeSender(from: Identity, source: Address, outcome: RowOutcome['outcome'] | 'not-signed'): void {
+    const own = this.#talk.addressOf(from)
+    if (outcome === 'not-signed' && own && own.host === source.host) this.#lies.caught(from, 'forged-row')
+  }
+
   /** Merges a row that comes from elsewhere: a peer, or this node's own disk. */
-  applyRow(signed: Signed): void {
-    if (this.#stopped) return
+  applyRow(signed: Signed): RowOutcome['outcome'] | 'not-signed' {
+    if (this.#stopped) return 'known'
     const result = this.table.apply(signed, this.#options.clock.monoMs())
-    if (result.outcome === 'refused') this.counters.rowsRefused++
-    if (result.outcome === 'forked') {
-      const { identity, incarnation, version } = result.entry.row
-      if (result.isFirst) this.#options.onEvent({ type: 'forked', identity, incarnation, version })
-      if (result.replaced) this.#learned(result.entry, result.entry.row)
+    switch (result.outcome) {
+      case 'refused':
+        this.counters.rowsRefused++
+        if (result.why === 'too-large') this.#lies.caught(result.by, 'too-large')
+        return result.why === 'not-signed' ? 'not-signed' : 'refused'
+      case 'forked':
+        this.#forked(result.entry, result.other)
+        if (result.replaced) this.#learned(result.entry, result.entry.row)
+        break
+      case 'new':
+        this.#learned(result.entry, result.before)
     }
-    if (result.outcome === 'new') this.#learned(result.entry, result.before)
+    return result.outcome
+  }
+
+  /** Two rows under one version. Both are the proof, so that every node can see for itself. */
+  #forked({ row, signed }: Entry, other: Signed): void {
+    if (!this.#lies.caught(row.identity, 'two-rows')) return
+    const proof = [signed, other].map((each) => rowMessages(row.identity, row, each, MAX_MESSAGE_BYTES))
+    this.#talk.tell(
+      `proof:${row.identity}`,
+      proof.flatMap((messages) => messages ?? []),
+    )
+    this.#talk.soon()
   }
 
   #learned(entry: Entry, before: Row | null): void {
@@ -336,9 +354,10 @@ export class Grid {
     this.counters.rowsNew++
     if (row.identity === this.#self) {
       // Our own row from a start that this one has no memory of. Go beyond it, or nobody will believe us.
-      if (row.incarnation >= this.#row.incarnation) this.#outlive()
+      if (row.incarnation >= this.row.incarnation) this.#own.outlive()
       return
     }
+    this.#notePlace(row, before)
     this.#talk.locate(row)
     const isStart = !before || before.left || row.incarnation > before.incarnation
     this.#members.learned(row.identity, row.left ? 'left' : isStart ? 'started' : 'changed')
@@ -347,11 +366,21 @@ export class Grid {
     this.#talk.soon()
   }
 
+  /** A node that starts anew there and, right after, here again runs twice: its key was copied. */
+  #notePlace(row: Row, before: Row | null): void {
+    if (!before || row.incarnation === before.incarnation || row.address === before.address) return
+    const nowMs = this.#options.clock.monoMs()
+    const moved = this.#movedFrom.get(row.identity)
+    if (moved?.address === row.address && nowMs - moved.atMs < RHYTHM.twoPlacesMs) this.#lies.caught(row.identity, 'two-rows')
+    this.#movedFrom.set(row.identity, { address: before.address, atMs: nowMs })
+  }
+
   #tellRow(entry: Entry): void {
     const { identity } = entry.row
     const whole = rowMessages(identity, entry.row, entry.signed, MAX_MESSAGE_BYTES)
+    const isShort = whole && whole.length <= TELL_DATAGRAMS && this.table.size <= TELL_ROWS_UP_TO_NODES
     const version: Message = { type: 'versions', first: identity, last: identity, entries: [this.table.version(entry)] }
-    this.#talk.tell(`row:${identity}`, whole && whole.length <= TELL_DATAGRAMS ? whole : [encodeMessage(version)])
+    this.#talk.tell(`row:${identity}`, isShort ? whole : [encodeMessage(version)])
   }
 
   #applyPulse(signed: Signed): void {
@@ -361,10 +390,11 @@ export class Grid {
     const { identity } = news.entry.row
     const beat = beatOf(news.entry)
     this.#members.beat(identity, beat)
-    this.#talk.tell(`pulse:${identity}`, [encodeMessage({ type: 'pulse', ...signed })])
+    this.#tellPulse(identity, signed)
     // A skipped beat refutes a rumour, which will not wait.
     if (beat >= news.beatBefore + REFUTING_BEATS) this.#talk.soon()
-    this.#options.onEvent({ type: 'pulse', identity })
+    // Pulses of 0.1.0 carry figures.
+    if (news.entry.pulse?.figures.length) this.#options.onEvent({ type: 'figures', identity })
   }
 
   // ── Now and then ──
@@ -386,7 +416,8 @@ export class Grid {
     const now = this.#options.clock.monoMs()
     for (const { row, heardMs } of this.table.entries()) {
       if (!row.left || now - heardMs < RHYTHM.forgetLeftMs) continue
-      for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking]) memory.forget(row.identity)
+      for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking, this.#lies]) memory.forget(row.identity)
+      this.#movedFrom.delete(row.identity)
       this.#options.onEvent({ type: 'row', identity: row.identity })
     }
   }
@@ -396,7 +427,7 @@ export class Grid {
     if (!isAlone || this.#callingSeeds) return
     this.#callingSeeds = true
     try {
-      const seeds = (await this.#options.seeds()).filter((seed) => formatAddress(seed) !== this.#row.address)
+      const seeds = (await this.#options.seeds()).filter((seed) => formatAddress(seed) !== this.row.address)
       await Promise.all(pick(this.#options.random, seeds, SEEDS_AT_ONCE).map((seed) => this.meet(seed)))
     } catch {
       // Names that cannot be resolved now may be later.
@@ -406,10 +437,10 @@ export class Grid {
   }
 
   /** Repeats with a spread of a tenth either way, so that nodes started together do not stay in step. */
-  #repeat(everyMs: number, callback: () => void): void {
+  #repeat(everyMs: () => number, callback: () => void): void {
     const slot = this.#timers.push(() => {}) - 1
     const next = (): void => {
-      this.#timers[slot] = this.#options.clock.after(everyMs * (0.9 + this.#options.random.int(200) / 1_000), () => {
+      this.#timers[slot] = this.#options.clock.after(everyMs() * (0.9 + this.#options.random.int(200) / 1_000), () => {
         next()
         callback()
       })

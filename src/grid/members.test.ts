@@ -3,6 +3,7 @@ import type { Identity } from '../contract/index.ts'
 import { createManualClock } from '../../test/support/manual-clock.ts'
 import { MEMBERSHIP, Members, suspicionMs } from './members.ts'
 
+const SILENT_MS = 40_000
 const name = (letter: string): Identity => letter.repeat(32) as Identity
 const [self, a, b, c, d, e] = ['0', 'a', 'b', 'c', 'd', 'e'].map(name) as [Identity, Identity, Identity, Identity, Identity, Identity]
 
@@ -13,6 +14,7 @@ async function among(...others: Identity[]) {
   const members: Members = new Members({
     self,
     clock,
+    silentMs: () => SILENT_MS,
     onChange: ({ identity, from, to }) => turns.push(`${identity[0]}: ${from}>${to}`),
     onAccusation: (identity) => accused.push(identity),
     onSuspicion: () => {},
@@ -152,11 +154,11 @@ describe('a node that hears nobody', () => {
 describe('time', () => {
   it('without any sign of life makes a node down, even if nobody here probes it', async () => {
     const { members, pass, states } = await among(a, b, c)
-    await pass(MEMBERSHIP.silentMs - 5_000, [b, c])
+    await pass(SILENT_MS - 5_000, [b, c])
     members.beat(a, 3)
-    await pass(MEMBERSHIP.silentMs - 200, [b, c])
+    await pass(SILENT_MS - 200, [b, c])
     expect(states()).toContain('a up')
-    await pass(500, [b, c])
+    await pass(1_000, [b, c])
     expect(states()).toContain('a down')
     members.beat(a, 4)
     expect(states()).toContain('a up')

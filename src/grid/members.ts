@@ -15,15 +15,17 @@ export const MEMBERSHIP = {
   suspicionMinMs: 400,
   suspicionMaxMs: 5_000,
   confirmations: 3,
+  /** Who hears a rumour looks for itself; in a grid of more nodes about so many do, chosen by chance. */
+  witnesses: 16,
   /** A node that heard nobody for so long blames itself, not the others. */
   isolatedAfterMs: 2_500,
   /** After as long alone it shows the others as down, but accuses nobody. */
   isolatedDownMs: 5_000,
   tickMs: 100,
+  /** How often all are looked through for those that have been silent for too long. */
+  silenceCheckMs: 500,
   /** A tick later than this shows that this process was held up. What arrived meanwhile still lies in the socket. */
   stallMs: 150,
-  /** Without any proof of life for so long a node is down, even if nobody here probes it: six missed pulses. */
-  silentMs: 30_000,
 } as const
 
 type Member = {
@@ -43,6 +45,8 @@ export type MemberChange = { readonly identity: Identity; readonly from: NodeSta
 export type MembersOptions = {
   readonly self: Identity
   readonly clock: Clock
+  /** Without any proof of life for so long a node is down, even if nobody here probes it. */
+  silentMs(): number
   onChange(change: MemberChange): void
   /** This node accuses it now, and the others should know. */
   onAccusation(subject: Identity): void
@@ -53,10 +57,14 @@ export type MembersOptions = {
 export class Members {
   readonly #options: MembersOptions
   readonly #members = new Map<Identity, Member>()
+  /** Answers of `others`, until somebody comes, goes or turns. */
+  readonly #lists = new Map<string, readonly Identity[]>()
+  readonly #suspects = new Set<Identity>()
   /** When the first other member came: nobody can have been heard before. */
   #companySinceMs: number | null = null
   #lastHeardMs: number | null = null
   #lastTickMs: number | null = null
+  #silenceCheckedMs = 0
 
   constructor(options: MembersOptions) {
     this.#options = options
@@ -70,11 +78,14 @@ export class Members {
   }
 
   /** Members in these states, this node left out, in a fixed order. */
-  others(...states: NodeState[]): Identity[] {
-    return [...this.#members]
-      .filter(([, member]) => states.includes(member.state))
-      .map(([identity]) => identity)
-      .sort()
+  others(...states: NodeState[]): readonly Identity[] {
+    const key = states.join()
+    let found = this.#lists.get(key)
+    if (!found) {
+      found = [...this.#members].flatMap(([identity, member]) => (states.includes(member.state) ? [identity] : [])).sort()
+      this.#lists.set(key, found)
+    }
+    return found
   }
 
   /** Its row is new: of a node `changed` while it runs, `started` (the first row of a start, or the first that came here), or said goodbye (`left`). */
@@ -87,6 +98,7 @@ export class Members {
       if (this.#others() < 2) this.#companySinceMs = nowMs
       const state = news === 'left' ? 'left' : 'up'
       this.#members.set(identity, { state, sinceWallMs: this.#options.clock.wallMs(), heardMs: null, aliveMs: nowMs, suspicion: null })
+      this.#lists.clear()
       this.#options.onChange({ identity, from: null, to: state })
     } else if (news === 'left') this.#turn(identity, member, 'left')
     else if (news === 'started') {
@@ -130,12 +142,15 @@ export class Members {
 
   forget(identity: Identity): void {
     this.#members.delete(identity)
+    this.#suspects.delete(identity)
+    this.#lists.clear()
   }
 
   /** Should this node ask around about a member that did not answer it? Not when it was heard, or when nobody is. */
   isWorthAsking(identity: Identity): boolean {
     const member = this.#members.get(identity)
-    return member !== undefined && (member.state === 'up' || member.state === 'suspect') && !this.#heardLately(member) && !this.isIsolated()
+    if (!member || (member.state !== 'up' && member.state !== 'suspect') || this.#heardLately(member) || this.isIsolated()) return false
+    return (member.suspicion?.accusers.size ?? 0) <= MEMBERSHIP.confirmations
   }
 
   /** Neither it nor its go-betweens answered. `beat`: the last that is known of it here. */
@@ -158,15 +173,18 @@ export class Members {
   wouldHear(subject: Identity, accuser: Identity): boolean {
     const member = this.#members.get(subject)
     if (!member || (member.state !== 'up' && member.state !== 'suspect') || this.#heardLately(member)) return false
-    return !member.suspicion?.accusers.has(accuser)
+    const accusers = member.suspicion?.accusers
+    // More than can shorten the wait tell nothing new, and in a large grid there would be hundreds.
+    return !accusers || (!accusers.has(accuser) && accusers.size <= MEMBERSHIP.confirmations)
   }
 
   /** Another node accuses it. `beat`: the last that is known of it here. Answers whether that was news. */
   rumour(subject: Identity, accuser: Identity, beat: number): boolean {
     if (!this.wouldHear(subject, accuser)) return false
     const member = this.#members.get(subject) as Member
+    const isFirst = member.suspicion === null
     this.#suspect(subject, member, accuser, beat)
-    this.#options.onSuspicion(subject)
+    if (isFirst || this.#others() <= MEMBERSHIP.witnesses) this.#options.onSuspicion(subject)
     this.#judge(subject, member)
     return true
   }
@@ -178,11 +196,17 @@ export class Members {
     this.#lastTickMs = now
     if (lateMs > MEMBERSHIP.stallMs) return this.#forgive(lateMs)
     const isolated = this.isIsolated()
+    if (now - this.#silenceCheckedMs >= MEMBERSHIP.silenceCheckMs)
+      this.#endSilent(isolated ? MEMBERSHIP.isolatedDownMs : this.#options.silentMs())
+    if (!isolated) for (const identity of this.#suspects) this.#judge(identity, this.#members.get(identity) as Member)
+  }
+
+  #endSilent(patienceMs: number): void {
+    const now = this.#options.clock.monoMs()
+    this.#silenceCheckedMs = now
     for (const [identity, member] of this.#members) {
-      const patienceMs = isolated ? MEMBERSHIP.isolatedDownMs : MEMBERSHIP.silentMs
-      const isSilent = now - member.aliveMs > patienceMs && (member.state === 'up' || member.state === 'suspect')
-      if (isSilent) this.#turn(identity, member, 'down')
-      else if (!isolated) this.#judge(identity, member)
+      const isThere = member.state === 'up' || member.state === 'suspect'
+      if (isThere && now - member.aliveMs > patienceMs) this.#turn(identity, member, 'down')
     }
   }
 
@@ -239,6 +263,9 @@ export class Members {
     const from = member.state
     if (from === to) return
     member.state = to
+    this.#lists.clear()
+    if (to === 'suspect') this.#suspects.add(identity)
+    else this.#suspects.delete(identity)
     member.sinceWallMs = this.#options.clock.wallMs()
     if (to !== 'suspect' && to !== 'down') member.suspicion = null
     this.#options.onChange({ identity, from, to })

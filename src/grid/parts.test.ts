@@ -1,3 +1,4 @@
+import type { Identity } from '../contract/index.ts'
 import { describe, expect, it } from 'vitest'
 import { targetClaim } from '../../test/support/virtual-grid.ts'
 import { keysNumber, rowOf, signedRow } from '../../test/support/grid-makers.ts'
@@ -19,22 +20,24 @@ function partsOf(links: number, version = 1): { signed: ReturnType<typeof signed
 const plain = (signed: { bytes: Uint8Array; signature: Uint8Array } | null) =>
   signed && [Buffer.from(signed.bytes).toString('hex'), Buffer.from(signed.signature).toString('hex')]
 
+const FROM = 'a'.repeat(32) as Identity
+
 describe('a row over one datagram', () => {
   it('comes together from its parts in any order, each told twice', () => {
     const { signed, parts } = partsOf(100)
     expect(parts.length).toBeGreaterThan(4)
     const inbox = new PartsInbox()
     const told = [...parts.slice(1).reverse(), ...parts.slice(1)]
-    for (const part of told) expect(inbox.add(part)).toBeNull()
-    expect(plain(inbox.add(parts[0]!))).toEqual(plain(signed))
+    for (const part of told) expect(inbox.add(FROM, part)).toBeNull()
+    expect(plain(inbox.add(FROM, parts[0]!))).toEqual(plain(signed))
   })
 
   it('is not held up by an older one that is still being told', () => {
     const [older, newer] = [partsOf(100, 1), partsOf(100, 2)]
     const inbox = new PartsInbox()
     const whole = newer.parts.map((part, at) => {
-      inbox.add(older.parts[at % (older.parts.length - 1)]!)
-      return inbox.add(part)
+      inbox.add(FROM, older.parts[at % (older.parts.length - 1)]!)
+      return inbox.add(FROM, part)
     })
     expect(plain(whole.at(-1) ?? null)).toEqual(plain(newer.signed))
   })
@@ -49,13 +52,13 @@ describe('a row over one datagram', () => {
     const inbox = new PartsInbox()
     const [part] = partsOf(100).parts
     const rest = partsOf(100).parts.slice(1)
-    inbox.add(part!)
-    for (let version = 2; version <= PartsInbox.UNFINISHED + 1; version++) inbox.add({ ...part!, version })
+    inbox.add(FROM, part!)
+    for (let version = 2; version <= PartsInbox.UNFINISHED + 1; version++) inbox.add(FROM, { ...part!, version })
     // The first part of version 1 was dropped, so the others do not complete it.
-    expect(rest.map((other) => inbox.add(other)).every((whole) => whole === null)).toBe(true)
+    expect(rest.map((other) => inbox.add(FROM, other)).every((whole) => whole === null)).toBe(true)
   })
 
   it('with a part beyond its count is nothing', () => {
-    expect(new PartsInbox().add({ ...partsOf(100).parts[0]!, part: 5, parts: 5 })).toBeNull()
+    expect(new PartsInbox().add(FROM, { ...partsOf(100).parts[0]!, part: 5, parts: 5 })).toBeNull()
   })
 })

@@ -30,16 +30,19 @@ export function rowMessages(
   )
 }
 
-/** Puts rows together again, whoever sends their parts in whatever order. Of unfinished ones it holds so many, the latest begun. */
+/**
+ * Puts rows together again, in whatever order their parts come. Those of one sender go together: a false part must not spoil what others send. Of
+ * unfinished ones it holds so many, the latest begun.
+ */
 export class PartsInbox {
   static readonly UNFINISHED = 64
   readonly #unfinished = new Map<string, (Uint8Array | undefined)[]>()
 
   /** The whole row when this was its last missing part. */
-  add(message: RowPart): Signed | null {
+  add(from: Identity, message: RowPart): Signed | null {
     if (message.part >= message.parts || message.piece.length > LIMITS.datagramBytes) return null
     // Each version apart: an older one that is still being told must not push out the parts of a newer one.
-    const key = [message.identity, message.incarnation, message.version, message.parts].join()
+    const key = [from, message.identity, message.incarnation, message.version, message.parts].join()
     const pieces = this.#unfinished.get(key) ?? Array<Uint8Array | undefined>(message.parts).fill(undefined)
     pieces[message.part] = message.piece
     if (!pieces.includes(undefined)) {

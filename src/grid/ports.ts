@@ -1,4 +1,4 @@
-import type { Degraded, Identity, NodeState } from '../contract/index.ts'
+import type { Degraded, Identity, Lie, NodeState } from '../contract/index.ts'
 import type { Address, Clock, Network, Randomness } from '../platform/index.ts'
 import type { NodeKeys } from './keys.ts'
 
@@ -9,10 +9,10 @@ export type GridEvent =
   | { readonly type: 'member'; readonly identity: Identity; readonly from: NodeState | null; readonly to: NodeState }
   /** A row changed what the graph says; `identity` is its owner. */
   | { readonly type: 'row'; readonly identity: Identity }
-  /** Figures or heartbeat of a node arrived. */
-  | { readonly type: 'pulse'; readonly identity: Identity }
-  /** One node told two different things under one version. */
-  | { readonly type: 'forked'; readonly identity: Identity; readonly incarnation: number; readonly version: number }
+  /** Figures of a node arrived. */
+  | { readonly type: 'figures'; readonly identity: Identity }
+  /** A node was caught at something that no honest one does. */
+  | { readonly type: 'lied'; readonly identity: Identity; readonly lie: Lie }
   | { readonly type: 'degraded'; readonly reasons: readonly Degraded[] }
 
 export type GridOptions = {
@@ -47,6 +47,8 @@ export const newCounters = () => ({
   rowsNew: 0,
   rowsRefused: 0,
   pulsesNew: 0,
+  sketchesNew: 0,
+  liesCaught: 0,
   rumours: 0,
   exchangesCalled: 0,
   exchangesAnswered: 0,

@@ -171,6 +171,22 @@ export function readRow(encoded: Uint8Array): Row | null {
   }
 }
 
+/**
+ * The owner of a row that has more links than any honest node's, when it is signed as one: who made it. Null for anything else that is no row,
+ * which anybody may have made.
+ */
+export function tooLargeBy(signed: Signed): Uint8Array | null {
+  let value: unknown
+  try {
+    value = decode(signed.bytes)
+  } catch {
+    return null
+  }
+  const [publicKey, links] = Array.isArray(value) ? [value[1], value[10]] : []
+  if (!bytes(32).safeParse(publicKey).success || !Array.isArray(links) || links.length <= LIMITS.linksPerRow) return null
+  return publicKey as Uint8Array
+}
+
 export function signPulse(pulse: Pulse, keys: NodeKeys): Signed {
   const encoded = encode([FORMAT, identityBytes(pulse.identity), pulse.incarnation, pulse.beat, pulse.version, pulse.figures])
   return { bytes: encoded, signature: keys.sign(inContext(PULSE_CONTEXT, encoded)) }

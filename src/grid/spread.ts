@@ -4,16 +4,15 @@ import { LIMITS } from '../contract/index.ts'
 type News = { readonly messages: readonly Uint8Array[]; sendsLeft: number }
 
 /**
- * What is still to be told, and how often. Each piece of news is sent about log2(n) times by each node that learns it, after which chance has
- * brought it to nearly all; the comparison of versions brings it to the rest. Newer news of the same key replaces older.
+ * What is still to be told, and how often. News told by each node that learns it about log2(n) times has by chance reached nearly all; the comparison of versions brings it to the rest. Newer news of the same key replaces older.
  */
 export class Spread {
   readonly #news = new Map<string, News>()
 
-  add(key: string, messages: readonly Uint8Array[], gridSize: number): void {
+  add(key: string, messages: readonly Uint8Array[], sends: number): void {
     this.#news.delete(key)
     if (this.#news.size >= LIMITS.rumours) this.#news.delete(this.#news.keys().next().value as string)
-    this.#news.set(key, { messages, sendsLeft: Math.ceil(Math.log2(gridSize + 1)) + 1 })
+    this.#news.set(key, { messages, sendsLeft: sends })
   }
 
   get isEmpty(): boolean {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { LIMITS, type Identity } from '../contract/index.ts'
-import { identityBytes, verifierOf } from './keys.ts'
-import { pulseIsSigned, readPulse, readRow, rowIsSigned, type Pulse, type Row, type Signed, type Verifier } from './row.ts'
-import type { VersionEntry } from './wire.ts'
+import { identityBytes, identityOf, verifierOf } from './keys.ts'
+import { pulseIsSigned, readPulse, readRow, rowIsSigned, tooLargeBy, type Pulse, type Row, type Signed, type Verifier } from './row.ts'
+import { linksMark, readSketch, sketchIsSigned, type Figure, type Sketch } from './sketch.ts'
+import { DIGEST_BYTES, DIGEST_RANGES, type VersionEntry } from './wire.ts'
 
 /** One node's row and pulse as last heard. */
 export type Entry = {
@@ -10,6 +11,8 @@ export type Entry = {
   readonly signed: Signed
   readonly pulse: Pulse | null
   readonly signedPulse: Signed | null
+  /** The newest figures, by the place of their first link in the row. */
+  readonly sketches: ReadonlyMap<number, Sketch>
   /** Receiver's monotonic time at which its owner was last known to speak: a new row, or a new beat. */
   readonly heardMs: number
   /** Its owner told another row under the same version. */
@@ -20,8 +23,10 @@ export type RowOutcome =
   | { readonly outcome: 'new'; readonly entry: Entry; readonly before: Row | null }
   | { readonly outcome: 'known' | 'older' }
   /** Two rows of one version, both signed: its owner lies, or runs twice. The one with the greater bytes is kept, everywhere. */
-  | { readonly outcome: 'forked'; readonly entry: Entry; readonly replaced: boolean; readonly isFirst: boolean }
+  | { readonly outcome: 'forked'; readonly entry: Entry; readonly other: Signed; readonly replaced: boolean; readonly isFirst: boolean }
   | { readonly outcome: 'refused'; readonly why: 'malformed' | 'not-signed' | 'full' }
+  /** Signed by a node that does not keep to the bounds. */
+  | { readonly outcome: 'refused'; readonly why: 'too-large'; readonly by: Identity }
 
 /**
  * All rows, one per node, each the newest of its owner. Merging is "the highest (incarnation, version) wins", a join semilattice: order and
@@ -34,6 +39,7 @@ export class RowTable {
   /** Versions of rows that were forgotten: who forgets later must not bring them back. */
   readonly #forgotten = new Map<Identity, { incarnation: number; version: number }>()
   #hash: Uint8Array | null = null
+  #sorted: readonly Identity[] | null = null
 
   get(identity: Identity): Entry | undefined {
     return this.#entries.get(identity)
@@ -50,7 +56,7 @@ export class RowTable {
   /** Merges a row. The signature is checked only when the row would change something: it is the dear part. */
   apply(signed: Signed, nowMs: number): RowOutcome {
     const row = readRow(signed.bytes)
-    if (!row) return { outcome: 'refused', why: 'malformed' }
+    if (!row) return refusal(signed)
     const known = this.#entries.get(row.identity)
     const order = known ? compareVersions(row, known.row) : 1
     if ((known && order < 0) || this.#isForgotten(row)) return { outcome: 'older' }
@@ -61,7 +67,7 @@ export class RowTable {
       const replaced = Buffer.compare(signed.bytes, known.signed.bytes) > 0
       const entry = { ...(replaced ? this.#put(row, signed, known, known.heardMs) : known), forked: true }
       this.#entries.set(row.identity, entry)
-      return { outcome: 'forked', entry, replaced, isFirst: !known.forked }
+      return { outcome: 'forked', entry, other: replaced ? known.signed : signed, replaced, isFirst: !known.forked }
     }
     return { outcome: 'new', entry: this.#put(row, signed, known, nowMs), before: known?.row ?? null }
   }
@@ -77,24 +83,63 @@ export class RowTable {
     return { entry, beatBefore: beatOf(known) }
   }
 
+  /** Merges figures. Answers whose they are, and from which link on, when they were newer; else null. */
+  applySketch(signed: Signed): Pick<Sketch, 'identity' | 'first'> | null {
+    const sketch = readSketch(signed.bytes)
+    const known = sketch && this.#entries.get(sketch.identity)
+    if (!sketch || !known || sketch.incarnation !== known.row.incarnation) return null
+    if (sketch.number <= (known.sketches.get(sketch.first)?.number ?? 0) || sketch.first >= known.row.links.length) return null
+    if (!sketchIsSigned(signed, this.#verifierOf(known.row))) return null
+    this.#entries.set(sketch.identity, { ...known, sketches: new Map(known.sketches).set(sketch.first, sketch) })
+    return sketch
+  }
+
+  /** The figures last told of a node's links, in their order; a link without has none. */
+  figures(identity: Identity): readonly (Figure | undefined)[] {
+    const entry = this.#entries.get(identity)
+    if (!entry) return []
+    const { row, pulse, sketches } = entry
+    if (pulse && pulse.figures.length > 0) return pulse.version === row.version ? pulse.figures : []
+    const mark = linksMark(row.links)
+    const figures: (Figure | undefined)[] = row.links.map(() => undefined)
+    for (const { first, links, figures: told } of sketches.values()) {
+      if (links === mark) told.forEach((figure, at) => first + at < figures.length && (figures[first + at] = figure))
+    }
+    return figures
+  }
+
+  /** A short hash of each range of identities, one after the other, for tables that are too long to name every version. Of the same rows as `hash`. */
+  digest(): Uint8Array {
+    const hashes = Array.from({ length: DIGEST_RANGES }, () => createHash('sha256'))
+    for (const identity of this.#hashed()) hashes[rangeOf(identity)]?.update(this.#hashes.get(identity) as Uint8Array)
+    return new Uint8Array(Buffer.concat(hashes.map((hash) => hash.digest().subarray(0, DIGEST_BYTES))))
+  }
+
   /** The graph hash: sorted (identity, incarnation, version, link states) of all rows but those of nodes that left. */
   hash(): Uint8Array {
     if (!this.#hash) {
       const total = createHash('sha256')
-      for (const identity of this.identities()) {
-        if (!this.#entries.get(identity)?.row.left) total.update(this.#hashes.get(identity) as Uint8Array)
-      }
+      for (const identity of this.#hashed()) total.update(this.#hashes.get(identity) as Uint8Array)
       this.#hash = new Uint8Array(total.digest().subarray(0, 16))
     }
     return this.#hash
   }
 
-  identities(): Identity[] {
-    return [...this.#entries.keys()].sort()
+  /** In order. */
+  identities(): readonly Identity[] {
+    this.#sorted ??= [...this.#entries.keys()].sort()
+    return this.#sorted
   }
 
-  versions(): VersionEntry[] {
-    return this.identities().map((identity) => this.version(this.#entries.get(identity) as Entry))
+  /** Whose rows are hashed: all but those of nodes that left. */
+  #hashed(): Identity[] {
+    return this.identities().filter((identity) => !this.#entries.get(identity)?.row.left)
+  }
+
+  /** All versions, or those from one identity to another. */
+  versions(first?: Identity, last?: Identity): VersionEntry[] {
+    const within = this.identities().filter((identity) => (!first || identity >= first) && (!last || identity <= last))
+    return within.map((identity) => this.version(this.#entries.get(identity) as Entry))
   }
 
   version({ row, signed }: Entry): VersionEntry {
@@ -131,6 +176,7 @@ export class RowTable {
     this.#verifiers.delete(identity)
     this.#hashes.delete(identity)
     this.#hash = null
+    this.#sorted = null
   }
 
   #put(row: Row, signed: Signed, known: Entry | undefined, heardMs: number): Entry {
@@ -141,12 +187,14 @@ export class RowTable {
       signed,
       pulse: keeps ? known.pulse : null,
       signedPulse: keeps ? known.signedPulse : null,
+      sketches: keeps ? known.sketches : new Map(),
       heardMs,
       forked: false,
     }
     this.#entries.set(row.identity, entry)
     this.#hashes.set(row.identity, hashOfRow(row))
     this.#hash = null
+    if (!known) this.#sorted = null
     return entry
   }
 
@@ -158,6 +206,18 @@ export class RowTable {
     if (this.#entries.has(row.identity)) this.#verifiers.set(row.identity, verifier)
     return verifier
   }
+}
+
+/** Why what is no row is none. */
+function refusal(signed: Signed): RowOutcome {
+  const publicKey = tooLargeBy(signed)
+  if (publicKey && rowIsSigned(signed, verifierOf(publicKey))) return { outcome: 'refused', why: 'too-large', by: identityOf(publicKey) }
+  return { outcome: 'refused', why: 'malformed' }
+}
+
+/** Which range of a digest an identity falls into: its first six bits. */
+function rangeOf(identity: Identity): number {
+  return Number.parseInt(identity.slice(0, 2), 16) >> 2
 }
 
 export function beatOf(entry: Entry): number {

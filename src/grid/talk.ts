@@ -90,9 +90,9 @@ export class Talk {
 
   // ── News ──
 
-  /** Something that everyone should hear. Newer news of the same key takes its place. */
-  tell(key: string, messages: readonly Uint8Array[]): void {
-    this.#spread.add(key, messages, this.#options.gridSize())
+  /** Something that everyone should hear: told by each about log2(n) times, unless given. Newer news of the same key takes its place. */
+  tell(key: string, messages: readonly Uint8Array[], sends = Math.ceil(Math.log2(this.#options.gridSize() + 1)) + 1): void {
+    this.#spread.add(key, messages, sends)
   }
 
   /** Tells news without waiting for the round; a few in a row go together. Repeats, since one telling misses some by chance. */

@@ -2,10 +2,13 @@ import { encode } from 'cborg'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LIMITS, type Identity } from '../contract/index.ts'
-import { keysNumber, signedPulse, signedRow } from '../../test/support/grid-makers.ts'
+import { keysNumber, rowOf, signedPulse, signedRow } from '../../test/support/grid-makers.ts'
+import { targetClaim } from '../../test/support/virtual-grid.ts'
 import { identityBytes } from './keys.ts'
 import { signRumour } from './rumour.ts'
 import { packInto } from './spread.ts'
+import { signSketches } from './sketch.ts'
+import { RowTable } from './table.ts'
 import { decodePacket, encodeMessage, encodePacket, PACKET_OVERHEAD_BYTES, type Message } from './wire.ts'
 
 const [a, b] = [keysNumber(1), keysNumber(2)]
@@ -29,6 +32,8 @@ const MESSAGES: { [T in Message['type']]: Extract<Message, { type: T }> } = {
   row: { type: 'row', ...signedRow(a) },
   'row-part': { type: 'row-part', identity: a.identity, incarnation: 1, version: 2, part: 3, parts: 4, piece: bytes(5) },
   pulse: { type: 'pulse', ...signedPulse(a) },
+  sketch: { type: 'sketch', ...signSketches(rowOf(a, { links: [targetClaim('t')] }), 1, [[5, 900]], a)[0]! },
+  digest: { type: 'digest', ranges: new RowTable().digest() },
 }
 const packet = (messages: readonly Uint8Array[]): Uint8Array => encodePacket(identityBytes(a.identity), 3, messages)
 const plain = (value: unknown): unknown =>

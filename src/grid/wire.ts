@@ -30,6 +30,10 @@ export type Message =
       readonly piece: Uint8Array
     }
   | ({ readonly type: 'pulse' } & Signed)
+  /** Figures of links. */
+  | ({ readonly type: 'sketch' } & Signed)
+  /** Instead of the versions of a large table: a short hash of each of its ranges. Who differs in some answers with the versions of those. */
+  | { readonly type: 'digest'; readonly ranges: Uint8Array }
 
 /** One line of the table. `mark` is a short hash of the row, so that two different rows of one version are noticed. */
 export type VersionEntry = { readonly identity: Identity; readonly incarnation: number; readonly version: number; readonly mark: number }
@@ -43,6 +47,9 @@ const nonce = z.number().int().min(0).max(0xffff_ffff)
 const blob = z.instanceof(Uint8Array)
 export const WireEntry = z.tuple([id, count, count, nonce])
 export const MAX_ROW_PARTS = 32
+/** A digest has a hash for each value of an identity's first byte's upper six bits. */
+export const DIGEST_RANGES = 64
+export const DIGEST_BYTES = 8
 
 /** One row a message: its number on the wire is its place here. Numbers are never used again for something else. */
 const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } = {
@@ -131,6 +138,16 @@ const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } =
     z.tuple([blob, blob]),
     (m) => [m.bytes, m.signature],
     ([bytes, signature]) => ({ type: 'pulse', bytes, signature }),
+  ),
+  sketch: codec(
+    z.tuple([blob, blob]),
+    (m) => [m.bytes, m.signature],
+    ([bytes, signature]) => ({ type: 'sketch', bytes, signature }),
+  ),
+  digest: codec(
+    z.tuple([blob.refine((value) => value.length === DIGEST_RANGES * DIGEST_BYTES)]),
+    (m) => [m.ranges],
+    ([ranges]) => ({ type: 'digest', ranges }),
   ),
 }
 const TYPES = Object.keys(CODECS) as Message['type'][]

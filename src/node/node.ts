@@ -125,7 +125,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
       chronicle,
       log,
       onProbe: (from, payload) => watch.receiveProbe(from, payload),
-      onPulse: (identity) => views.learnFigures(identity),
+      onFigures: (identity) => views.learnFigures(identity),
       labelOf: (identity) => views.labelOf(identity),
       onRestart: (identity) => watch.ownLinks.restart(identity),
       onRows(whole) {

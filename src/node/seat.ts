@@ -18,7 +18,7 @@ export type SeatOptions = {
   readonly chronicle: Chronicle
   readonly log: Logger
   onProbe(from: Identity, payload: Uint8Array): void
-  onPulse(identity: Identity): void
+  onFigures(identity: Identity): void
   /** Nodes came, went, or changed what they say. `whole`: more than links' states. */
   onRows(whole: boolean): void
   /** What it is shown as; null before it was. */
@@ -174,8 +174,8 @@ export class Seat {
     const { chronicle, log, settings } = this.#options
     const row = 'identity' in event ? grid.table.get(event.identity)?.row : undefined
     switch (event.type) {
-      case 'pulse':
-        return this.#options.onPulse(event.identity)
+      case 'figures':
+        return this.#options.onFigures(event.identity)
       case 'row':
         return this.#onRow(grid, event.identity)
       case 'member':
@@ -189,9 +189,15 @@ export class Seat {
             to: event.to,
           })
         return this.#options.onRows(true)
-      case 'forked':
-        log.warn({ identity: event.identity, id: row?.id }, 'a node told two different things under one version: it runs twice, or it lies')
-        return chronicle.append({ ...event, type: 'row.forked', id: row?.id ?? event.identity })
+      case 'lied': {
+        const { identity, lie } = event
+        const id = this.#options.labelOf(identity) ?? row?.id ?? identity
+        log.warn({ identity, id, lie }, 'a node was caught at something that no honest one does')
+        const { incarnation = 0, version = 0 } = row ?? {}
+        if (lie === 'two-rows') chronicle.append({ type: 'row.forked', identity, id, incarnation, version })
+        else chronicle.append({ type: 'node.lied', identity, id, lie })
+        return this.#options.onRows(true)
+      }
       case 'degraded':
         return chronicle.append({ type: 'observer.degraded', id: settings.id, reasons: [...event.reasons] })
     }

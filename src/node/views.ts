@@ -13,7 +13,6 @@ import {
   type Targets,
   type Why,
 } from '../contract/index.ts'
-import { RHYTHM } from '../grid/index.ts'
 import { mergeGraph, type NodeFacts, type RowLink } from '../judge/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
@@ -51,14 +50,16 @@ export class Views {
     this.#cached = null
   }
 
-  /** Takes in the figures of a node's latest pulse; they follow the links of the row that the pulse names. */
+  /** Takes in the figures that a node told last. */
   learnFigures(identity: Identity): void {
-    const entry = this.#options.seat.grid.table.get(identity)
-    if (!entry?.pulse || entry.pulse.version !== entry.row.version) return
+    const { table } = this.#options.seat.grid
+    const entry = table.get(identity)
+    if (!entry) return
+    const told = table.figures(identity)
     const figures = new Map<string, Figure>()
     const atMs = this.#options.clock.wallMs()
     entry.row.links.forEach((link, i) => {
-      const figure = entry.pulse?.figures[i]
+      const figure = told[i]
       if (!figure || link.state === 'unknown') return
       const [lossPerMille, rttUs] = figure
       const rttMsP50 = rttUs === null ? null : rttUs / 1_000
@@ -93,11 +94,12 @@ export class Views {
         incarnation: row.incarnation,
         version: row.version,
         degraded: row.degraded,
+        lies: grid.lies(row.identity),
         rowAgeMs: isSelf ? 0 : Math.max(0, Math.round(nowMs - heardMs)),
         links: row.links.map((link): RowLink => ({ ...link, ...this.#figureOf(row.identity, isSelf, link) })),
       }
     })
-    const merged = mergeGraph({ self: grid.self, staleAfterMs: RHYTHM.staleAfterMs, nodes })
+    const merged = mergeGraph({ self: grid.self, staleAfterMs: grid.pace.staleAfterMs, nodes })
     const graph: Graph = {
       hash: Buffer.from(grid.table.hash()).toString('hex'),
       at: new Date(this.#options.clock.wallMs()).toISOString(),
