@@ -146,7 +146,7 @@ describe('what will not do', () => {
     ['a switch', { env: { MIDWATCH_OPEN: 'maybe' } }, '"maybe" will not do; write true or false'],
     ['text that YAML takes for a number', yaml('site: 12'), '12 will not do; put quotes around it: "12"'],
     ['a choice', yaml('logLevel: wran'), '"wran" will not do; write one of: debug, info, warn, error, silent (did you mean warn?)'],
-    ['advertise', { flags: { advertise: 'me' } }, 'advertise (flag --advertise): "me" will not do; write auto, or host:port'],
+    ['advertise', { flags: { advertise: 'me' } }, 'advertise (flag --advertise): "me" will not do; write auto, none, or host:port'],
     [
       'an unknown key',
       yaml('id: x\nprobEvery: 1s'),
