@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { expect, it, vi } from 'vitest'
-import { openLab } from './support/namespaces.ts'
+import { openLab, type Host } from './support/namespaces.ts'
 
 const SUPPORT = new URL('./support/namespaces.ts', import.meta.url).href
 
@@ -24,6 +24,30 @@ it('a host reaches another until a cable is pulled or its input is dropped, and 
     expect(await reaches()).toBe(false)
     await b.dropNothing()
     await vi.waitUntil(reaches, { timeout: 5_000 })
+  } finally {
+    await lab.close()
+  }
+})
+
+it('two halves reach their own and not each other until they are healed, and what a host sends is counted', async () => {
+  const lab = await openLab()
+  try {
+    const [a, b, c, d] = [await lab.addHost('a'), await lab.addHost('b'), await lab.addHost('c'), await lab.addHost('d')]
+    const reaches = (from: Host, to: Host): Promise<boolean> =>
+      from.run('fping', '-q', '-c1', '-t300', to.address).then(
+        () => true,
+        () => false,
+      )
+    await vi.waitUntil(() => reaches(a, d))
+    const before = (await lab.sent()).get('a')
+    await lab.split([c, d])
+    await vi.waitUntil(async () => (await reaches(a, b)) && (await reaches(c, d)), { timeout: 5_000 })
+    expect([await reaches(a, c), await reaches(d, b)]).toEqual([false, false])
+    await lab.heal()
+    await vi.waitUntil(async () => (await reaches(a, c)) && (await reaches(d, b)), { timeout: 5_000 })
+    const after = (await lab.sent()).get('a')
+    expect((after?.packets ?? 0) - (before?.packets ?? 0)).toBeGreaterThanOrEqual(2)
+    expect((after?.bytes ?? 0) - (before?.bytes ?? 0)).toBeGreaterThan(100)
   } finally {
     await lab.close()
   }

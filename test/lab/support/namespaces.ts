@@ -17,9 +17,16 @@ export type Lab = {
   /** Scratch folder, removed with the lab. */
   readonly folder: string
   addHost(name: string): Promise<Host>
+  /** Parts these hosts from the rest: both sides reach their own and nobody else. */
+  split(hosts: readonly Host[]): Promise<void>
+  heal(): Promise<void>
+  /** What each host has sent over its cable so far, by name. */
+  sent(): Promise<Map<string, Sent>>
   /** Ends every process in the lab, then deletes its namespaces and its folder. Happens too when the owner is killed. */
   close(): Promise<void>
 }
+
+export type Sent = { readonly bytes: number; readonly packets: number }
 
 export type Host = {
   readonly name: string
@@ -37,6 +44,8 @@ export type Host = {
 }
 
 const run = promisify(execFile)
+/** The second is for hosts that are parted from the rest. */
+const BRIDGES = ['bridge', 'apart'] as const
 const OPEN_SOCKET = fileURLToPath(new URL('./open-socket.ts', import.meta.url))
 
 /** Waits on standard input, which ends when the owner does, however it ends. Deaf to signals meant for the owner's terminal. */
@@ -95,8 +104,10 @@ export async function openLab(): Promise<Lab> {
   }
   try {
     await run('ip', ['netns', 'add', bridge])
-    await run('ip', ['-n', bridge, 'link', 'add', 'bridge', 'type', 'bridge', 'stp_state', '0', 'mcast_snooping', '0'])
-    await run('ip', ['-n', bridge, 'link', 'set', 'bridge', 'up'])
+    for (const name of BRIDGES) {
+      await run('ip', ['-n', bridge, 'link', 'add', name, 'type', 'bridge', 'stp_state', '0', 'mcast_snooping', '0'])
+      await run('ip', ['-n', bridge, 'link', 'set', name, 'up'])
+    }
   } catch (error) {
     await close()
     throw error
@@ -109,8 +120,30 @@ export async function openLab(): Promise<Lab> {
       await host.cable()
       return host
     },
+    split: async (parted) => move(bridge, hosts, (host) => (parted.includes(host) ? 'apart' : 'bridge')),
+    heal: async () => move(bridge, hosts, () => 'bridge'),
+    sent: async () => {
+      const { stdout } = await run('ip', ['-n', bridge, '-s', '-j', 'link', 'show', 'type', 'veth'])
+      const ports = JSON.parse(stdout) as { ifname: string; stats64: { rx: Sent } }[]
+      // What comes in at the bridge's end of a cable is what the host at the other end sent.
+      return new Map(
+        hosts.map((host) => [host.name, ports.find(({ ifname }) => ifname === host.port)?.stats64.rx ?? { bytes: 0, packets: 0 }]),
+      )
+    },
     close,
   }
+}
+
+/** Puts each host's cable into one of the bridges, all within a few milliseconds. */
+async function move(
+  namespace: string,
+  hosts: readonly HostInLab[],
+  bridgeOf: (host: HostInLab) => (typeof BRIDGES)[number],
+): Promise<void> {
+  const batch = spawn('ip', ['-n', namespace, '-batch', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
+  const ended = new Promise<number | null>((resolve) => batch.once('exit', resolve))
+  batch.stdin.end(hosts.map((host) => `link set ${host.port} master ${bridgeOf(host)}\n`).join(''))
+  if ((await ended) !== 0) throw new Error('the cables could not be moved')
 }
 
 class HostInLab implements Host {
@@ -118,24 +151,25 @@ class HostInLab implements Host {
   readonly address: string
   readonly #namespace: string
   readonly #bridge: string
-  readonly #port: string
+  /** The bridge's end of its cable. */
+  readonly port: string
 
   constructor(name: string, namespace: string, bridge: string, number: number) {
     this.name = name
     this.address = `10.77.0.${number}`
     this.#namespace = namespace
     this.#bridge = bridge
-    this.#port = `port${number}`
+    this.port = `port${number}`
   }
 
   async cable(): Promise<void> {
     const inside = ['-n', this.#namespace]
     await run('ip', ['netns', 'add', this.#namespace])
-    await run('ip', ['link', 'add', this.#port, 'netns', this.#bridge, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#namespace])
+    await run('ip', ['link', 'add', this.port, 'netns', this.#bridge, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#namespace])
     await run('ip', [...inside, 'address', 'add', `${this.address}/24`, 'dev', 'eth0'])
     await run('ip', [...inside, 'link', 'set', 'lo', 'up'])
     await run('ip', [...inside, 'link', 'set', 'eth0', 'up'])
-    await run('ip', ['-n', this.#bridge, 'link', 'set', this.#port, 'master', 'bridge'])
+    await run('ip', ['-n', this.#bridge, 'link', 'set', this.port, 'master', 'bridge'])
     await this.plugCable()
   }
 
@@ -162,11 +196,11 @@ class HostInLab implements Host {
   }
 
   async pullCable(): Promise<void> {
-    await run('ip', ['-n', this.#bridge, 'link', 'set', this.#port, 'down'])
+    await run('ip', ['-n', this.#bridge, 'link', 'set', this.port, 'down'])
   }
 
   async plugCable(): Promise<void> {
-    await run('ip', ['-n', this.#bridge, 'link', 'set', this.#port, 'up'])
+    await run('ip', ['-n', this.#bridge, 'link', 'set', this.port, 'up'])
   }
 
   async drop(way: 'input' | 'output'): Promise<void> {
