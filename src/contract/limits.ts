@@ -53,6 +53,10 @@ export const LIMITS = {
   invitations: 100,
   /** Refused join attempts a minute that are written down, from all strangers together. */
   joinAttemptsPerMinute: 60,
+  /** Removed nodes that are remembered by name. Older ones stay out too: they hold no key. */
+  removedNodes: 200,
+  /** Changes of key kept for nodes that were away: who missed more has to be invited again. */
+  keyChanges: 8,
   /** How long an invitation is good. */
   invitationMs: 600_000,
   /** Size of midwatch.yaml. */
@@ -61,6 +65,8 @@ export const LIMITS = {
   storeQueue: 20_000,
   /** Links of other nodes whose history a node keeps; those beyond are not kept, and counted. Its own links always are. */
   storeToldLinks: 5_000,
+  /** Characters of facts that wait for the storage thread; beyond, a new run begins once there is room. */
+  storeFactsChars: 16_777_216,
   /** Questions that wait for the storage thread at once. */
   storeQuestions: 256,
 } as const

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Journal } from './journal.ts'
 import type { Keep } from './messages.ts'
+import type { PastTables } from './past.ts'
 import { TIERS, WINDOW_MS, firstKeyOf } from './samples.ts'
 
 const HOUR_MS = 3_600_000
@@ -27,17 +28,19 @@ export function setUpFile(db: DatabaseSync): void {
 /**
  * What goes first when the disk budget is reached: the finest figures of other nodes' links, oldest first, because those
  * nodes keep their own. Each kind first keeps its last stretch; only if that is not enough, the stretches go too, in the same order. The
- * journal gives way only where it alone takes more than half of the budget.
+ * journal gives way only where it alone takes more than half of the budget. So do the facts of the past, at a quarter: they are small and tell
+ * what was, where figures only tell how much, so they go late; but a grid that flaps for months must not push out all figures.
  */
 const GIVE_UP = [
   { table: 'told_tens', spareMs: HOUR_MS },
   { table: 'told_minutes', spareMs: 24 * HOUR_MS },
   { table: 'own_tens', spareMs: HOUR_MS },
   { table: 'own_minutes', spareMs: 24 * HOUR_MS },
+  { table: 'facts', spareMs: 24 * HOUR_MS },
   { table: 'own_seconds', spareMs: 2 * WINDOW_MS },
 ] as const
 
-export function openBudget(db: DatabaseSync, keep: Keep, journal: Journal) {
+export function openBudget(db: DatabaseSync, keep: Keep, journal: Journal, past: PastTables) {
   const targetBytes = Math.max(keep.budgetBytes - WAL_SHARE_BYTES, keep.budgetBytes / 2)
   const pageCount = db.prepare('PRAGMA page_count')
   const freePages = db.prepare('PRAGMA freelist_count')
@@ -60,8 +63,10 @@ export function openBudget(db: DatabaseSync, keep: Keep, journal: Journal) {
     for (const tier of TIERS) tables.get(tier.table)!.before.run(firstKeyOf(nowMs - keep[tier.keep]))
   }
 
-  /** Deletes the oldest window of a table, if it began before `spareFromKey`. */
-  function dropOldestWindow(table: string, spareFromKey: number): boolean {
+  /** Deletes the oldest stretch of a table, if it began before `spareFromMs`. */
+  function dropOldest(table: string, spareFromMs: number, nowMs: number): boolean {
+    if (table === 'facts') return past.giveUpOldest(nowMs, spareFromMs)
+    const spareFromKey = spareFromMs === Infinity ? Infinity : firstKeyOf(spareFromMs)
     const { oldest, before } = tables.get(table)!
     const { key } = oldest.get() as { key: number | null }
     if (key === null || key >= spareFromKey) return false
@@ -75,10 +80,11 @@ export function openBudget(db: DatabaseSync, keep: Keep, journal: Journal) {
     if (fileBytes() <= targetBytes) return
     const enoughBytes = targetBytes * 0.95
     while (journal.sizeBytes() > keep.budgetBytes / 2 && journal.retireTenth());
+    while (past.bytes() > keep.budgetBytes / 4 && past.giveUpOldest(nowMs, Infinity));
     for (const sparing of [true, false]) {
       for (const { table, spareMs } of GIVE_UP) {
-        const spareFromKey = sparing ? firstKeyOf(nowMs - spareMs) : Infinity
-        while (usedBytes() > enoughBytes && dropOldestWindow(table, spareFromKey));
+        const spareFromMs = sparing ? nowMs - spareMs : Infinity
+        while (usedBytes() > enoughBytes && dropOldest(table, spareFromMs, nowMs));
       }
     }
     const overPages = Math.ceil((fileBytes() - targetBytes) / PAGE_BYTES)

@@ -1,7 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { openBudget, setUpFile } from './budget.ts'
 import { openJournal, type ChainPart } from './journal.ts'
-import type { Answers, Keep, Question, QueuedEvent, QueuedSample } from './messages.ts'
+import type { Answers, Keep, Question, QueuedEvent, QueuedFact, QueuedSample } from './messages.ts'
+import { openPast } from './past.ts'
 import { openSamples } from './samples.ts'
 import { MIGRATIONS } from './schema.ts'
 
@@ -40,7 +41,7 @@ export type Database = ReturnType<typeof openDatabase>
 
 /** Everything the storage thread does, without the thread. `path` is null for a database in memory. Throws where it cannot be used. */
 export function openDatabase(path: string | null, keep: Keep, onTrouble: (message: string) => void) {
-  const { db, journal, samples, budget } = openParts()
+  const { db, journal, samples, past, budget } = openParts()
 
   function openParts() {
     const file = openFile(path)
@@ -48,7 +49,8 @@ export function openDatabase(path: string | null, keep: Keep, onTrouble: (messag
       const chain = openJournal(file)
       const { broken } = chain.checkTail()
       if (broken) onTrouble(`the journal's chain is broken at entry ${broken.seq}: ${broken.why}`)
-      return { db: file, journal: chain, samples: openSamples(file, keep), budget: openBudget(file, keep, chain) }
+      const tables = openPast(file, keep)
+      return { db: file, journal: chain, samples: openSamples(file, keep), past: tables, budget: openBudget(file, keep, chain, tables) }
     } catch (error) {
       file.close()
       throw error
@@ -76,6 +78,7 @@ export function openDatabase(path: string | null, keep: Keep, onTrouble: (messag
     inTransaction(() => {
       samples.forget(nowMs)
       budget.dropOld(nowMs)
+      past.dropOld(nowMs)
     })
   }
 
@@ -88,10 +91,11 @@ export function openDatabase(path: string | null, keep: Keep, onTrouble: (messag
 
   return {
     lastSeq: (): number => journal.head().seq,
-    /** Writes events and samples in one transaction. Answers how many samples it refused. */
-    write: (events: readonly QueuedEvent[], measured: readonly QueuedSample[], nowMs: number): number =>
+    /** Writes events, samples and facts in one transaction. Answers how many samples it refused. */
+    write: (events: readonly QueuedEvent[], measured: readonly QueuedSample[], nowMs: number, facts: readonly QueuedFact[] = []): number =>
       inTransaction(() => {
         journal.append(events)
+        past.write(facts)
         return samples.append(measured, nowMs)
       }),
     /** Roll-up, retention and budget, when they are due. Apart from `write`: what was written stays, though this fails. */
@@ -104,7 +108,13 @@ export function openDatabase(path: string | null, keep: Keep, onTrouble: (messag
         case 'history':
           return samples.history(question.link, question.fromMs, question.toMs, question.stepMs)
         case 'journal':
-          return journal.page(question.beforeSeq, question.limit)
+          return journal.page(question.beforeSeq, question.limit, question.until ?? null)
+        case 'turns':
+          return journal.turns(question.pair, question.from, question.limit)
+        case 'facts':
+          return past.at(question.atMs)
+        case 'moments':
+          return { oldestMs: past.oldestMs(), moments: journal.moments(question.fromMs, question.toMs, question.stepMs) }
         case 'check':
           return checkChain(question.from)
         case 'size':

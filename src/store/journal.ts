@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
+import type { Moment } from './messages.ts'
 
 /** A journal row as it lies in the database. `event` is the canonical JSON that the hash covers, byte for byte. */
 export type JournalRow = { seq: number; at: string; event: string; hash: string }
@@ -10,6 +11,8 @@ export type ChainLink = { seq: number; hash: string }
 export type ChainPart = { last: ChainLink; done: boolean; broken: { seq: number; why: string } | null }
 
 const TAIL_CHECKED = 100
+
+const isoOf = (ms: number): string => new Date(ms).toISOString()
 
 /** The same value has the same text: keys in order, no spaces. */
 export function canonicalJson(value: unknown): string {
@@ -33,12 +36,18 @@ export function openJournal(db: DatabaseSync) {
   const insert = db.prepare('INSERT INTO journal (seq, at, event, hash) VALUES (?, ?, ?, ?)')
   const newest = db.prepare('SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1')
   const page = db.prepare('SELECT seq, at, event, hash FROM journal WHERE seq < ? ORDER BY seq DESC LIMIT ?')
+  const turnsOf = db.prepare('SELECT seq, at, event, hash FROM journal WHERE pair = ? AND at >= ? ORDER BY seq DESC LIMIT ?')
+  const changes = db.prepare(
+    `SELECT CAST((unixepoch(at, 'subsec') * 1000 - ?1) / ?2 AS INTEGER) AS bucket, count(*) AS changes, sum(bad) AS bad
+     FROM journal WHERE bad IS NOT NULL AND at >= ?3 AND at < ?4 GROUP BY bucket ORDER BY bucket`,
+  )
+  const atOf = db.prepare('SELECT at FROM journal WHERE seq = ?')
   const onward = db.prepare('SELECT seq, at, event, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?')
   const one = db.prepare('SELECT seq, hash FROM journal WHERE seq = ?')
   const readAnchor = db.prepare('SELECT seq, hash FROM anchor')
   const setAnchor = db.prepare('UPDATE anchor SET seq = ?, hash = ?')
   const retireTo = db.prepare('DELETE FROM journal WHERE seq <= ?')
-  const sizeOfNewest = db.prepare('SELECT avg(length(event) + 130) AS bytes FROM (SELECT event FROM journal ORDER BY seq DESC LIMIT 1000)')
+  const sizeOfNewest = db.prepare('SELECT avg(length(event) + 200) AS bytes FROM (SELECT event FROM journal ORDER BY seq DESC LIMIT 1000)')
 
   const anchor = (): ChainLink => readAnchor.get() as ChainLink
   let head = (newest.get() as ChainLink | undefined) ?? anchor()
@@ -59,6 +68,18 @@ export function openJournal(db: DatabaseSync) {
     return { last, done: seen < count, broken: null }
   }
 
+  /** The first entry later than `until`, by halving: entries stand in the order of time, but for a clock that was set back. */
+  function seqAfter(until: string): number {
+    let [known, later] = [anchor().seq, head.seq + 1]
+    while (later - known > 1) {
+      const middle = Math.floor((known + later) / 2)
+      const row = atOf.get(middle) as { at: string } | undefined
+      if (row && row.at > until) later = middle
+      else known = middle
+    }
+    return later
+  }
+
   return {
     anchor,
     check,
@@ -76,7 +97,16 @@ export function openJournal(db: DatabaseSync) {
     reload(): void {
       head = (newest.get() as ChainLink | undefined) ?? anchor()
     },
-    page: (beforeSeq: number, limit: number): JournalRow[] => page.all(beforeSeq, limit) as JournalRow[],
+    /** Newest first. `until`: none later than that. */
+    page: (beforeSeq: number, limit: number, until: string | null): JournalRow[] =>
+      page.all(until === null ? beforeSeq : Math.min(beforeSeq, seqAfter(until)), limit) as JournalRow[],
+    /** Turns of one link, newest first. */
+    turns: (pair: string, from: string, limit: number): JournalRow[] => turnsOf.all(pair, from, limit) as JournalRow[],
+    /** How many links and members changed in each step of [fromMs, toMs), steps without a change left out. */
+    moments(fromMs: number, toMs: number, stepMs: number): Moment[] {
+      const rows = changes.all(fromMs, stepMs, isoOf(fromMs), isoOf(toMs)) as { bucket: number; changes: number; bad: number }[]
+      return rows.map(({ bucket, changes, bad }) => ({ atMs: fromMs + bucket * stepMs, changes, bad }))
+    },
     /** The newest entries, which a crash or a hasty hand would hurt first; the whole chain would cost seconds at each start. */
     checkTail(): ChainPart {
       const from = (one.get(Math.max(0, head.seq - TAIL_CHECKED)) as ChainLink | undefined) ?? anchor()

@@ -1,9 +1,21 @@
 import type { SamplePoint } from '../contract/samples.ts'
 import type { ChainLink, ChainPart, JournalRow } from './journal.ts'
+import type { KeptNode } from './kept.ts'
 
 /** A measurement on its way to the storage thread: one probe of our own, or figures that another node told. */
 export type QueuedSample = { link: string; told: boolean; atMs: number; sent: number; lost: number; rttMs: number | null }
 export type QueuedEvent = { atMs: number; json: string }
+/** Something for the past: that a run goes on, or what was known of a node from `atMs` on. A run is named by its start. */
+export type QueuedFact =
+  | { kind: 'run'; runMs: number; atMs: number; json: string }
+  | { kind: 'whole' | 'change' | 'gone'; runMs: number; atMs: number; identity: string; hash: string; json: string }
+
+/** What was known at a time: the facts, or why there are none. `oldestMs` is how far back they go. */
+export type FactsAt =
+  | { type: 'facts'; card: string; hash: string | null; nodes: KeptNode[] }
+  | { type: 'gap'; fromMs: number; toMs: number | null; oldestMs: number }
+  | { type: 'none'; oldestMs: number | null }
+export type Moment = { atMs: number; changes: number; bad: number }
 
 export type Keep = { budgetBytes: number; keepSecondsMs: number; keepTensMs: number; keepMinutesMs: number }
 
@@ -12,7 +24,10 @@ export type ThreadData = { path: string | null; keep: Keep }
 
 export type Question =
   | { type: 'history'; link: string; fromMs: number; toMs: number; stepMs: number }
-  | { type: 'journal'; beforeSeq: number; limit: number }
+  | { type: 'journal'; beforeSeq: number; limit: number; until?: string | null }
+  | { type: 'turns'; pair: string; from: string; limit: number }
+  | { type: 'facts'; atMs: number }
+  | { type: 'moments'; fromMs: number; toMs: number; stepMs: number }
   | { type: 'check'; from: ChainLink | null }
   | { type: 'size' }
   | { type: 'close' }
@@ -21,13 +36,16 @@ export type Question =
 export type Answers = {
   history: SamplePoint[]
   journal: JournalRow[]
+  turns: JournalRow[]
+  facts: FactsAt
+  moments: { oldestMs: number | null; moments: Moment[] }
   check: ChainPart & { from: ChainLink }
   size: { bytes: number }
   close: null
 }
 
 export type ToThread =
-  | { type: 'write'; nowMs: number; events: QueuedEvent[]; samples: QueuedSample[] }
+  | { type: 'write'; nowMs: number; events: QueuedEvent[]; samples: QueuedSample[]; facts: QueuedFact[] }
   | { type: 'ask'; id: number; question: Question }
 
 export type FromThread =

@@ -1,8 +1,9 @@
 import { LIMITS } from '../contract/limits.ts'
-import type { QueuedEvent, QueuedSample } from './messages.ts'
+import type { QueuedEvent, QueuedFact, QueuedSample } from './messages.ts'
 
 /** Samples in one message, so that one message never keeps the thread for long. */
 const BATCH_SAMPLES = 5_000
+const BATCH_FACTS = 500
 
 /**
  * What waits for the disk, LIMITS.storeQueue items at most. What is sent stays here until it is known to be on disk. When it is full
@@ -11,8 +12,10 @@ const BATCH_SAMPLES = 5_000
 export function createQueue() {
   const events: QueuedEvent[] = []
   const samples: QueuedSample[] = []
+  const facts: QueuedFact[] = []
+  let factsChars = 0
   /** How many of each queue's first entries are under way; null when none are. */
-  let underWay: { events: number; samples: number } | null = null
+  let underWay: { events: number; samples: number; facts: number } | null = null
   let droppedSamples = 0
   let droppedEvents = 0
 
@@ -26,8 +29,8 @@ export function createQueue() {
   }
 
   return {
-    size: (): number => events.length + samples.length,
-    counts: () => ({ queued: events.length + samples.length, droppedSamples, droppedEvents }),
+    size: (): number => events.length + samples.length + facts.length,
+    counts: () => ({ queued: events.length + samples.length + facts.length, droppedSamples, droppedEvents }),
     /** False when it was refused. */
     addEvent(event: QueuedEvent): boolean {
       const room = makeRoom() || events.length < LIMITS.storeQueue
@@ -39,17 +42,26 @@ export function createQueue() {
       if (makeRoom()) samples.push(sample)
       else droppedSamples++
     },
-    /** The next message's load: all events, and samples if wanted. Null when there is nothing, or a load is under way still. */
-    take(withSamples: boolean): { events: QueuedEvent[]; samples: QueuedSample[] } | null {
+    /** False when it was refused: facts build on each other, so none is dropped from between. */
+    addFact(fact: QueuedFact): boolean {
+      if (factsChars + fact.json.length > LIMITS.storeFactsChars) return false
+      facts.push(fact)
+      factsChars += fact.json.length
+      return true
+    },
+    /** The next message's load: all events, samples and facts if wanted. Null when there is nothing, or a load is under way still. */
+    take(withSamples: boolean): { events: QueuedEvent[]; samples: QueuedSample[]; facts: QueuedFact[] } | null {
       const count = withSamples ? Math.min(samples.length, BATCH_SAMPLES) : 0
-      if (underWay || events.length + count === 0) return null
-      underWay = { events: events.length, samples: count }
-      return { events: events.slice(), samples: samples.slice(0, count) }
+      const factCount = withSamples ? Math.min(facts.length, BATCH_FACTS) : 0
+      if (underWay || events.length + count + factCount === 0) return null
+      underWay = { events: events.length, samples: count, facts: factCount }
+      return { events: events.slice(), samples: samples.slice(0, count), facts: facts.slice(0, factCount) }
     },
     /** The load is on disk, but for samples that the database refused. */
     written(refusedSamples: number): void {
       events.splice(0, underWay?.events ?? 0)
       samples.splice(0, underWay?.samples ?? 0)
+      for (const fact of facts.splice(0, underWay?.facts ?? 0)) factsChars -= fact.json.length
       droppedSamples += refusedSamples
       underWay = null
     },
@@ -57,7 +69,7 @@ export function createQueue() {
     unwritten(): void {
       underWay = null
     },
-    /** Nobody can say what became of the load, but for how many events the database has gained. Its samples are given up. */
+    /** Nobody can say what became of the load, but for how many events the database has gained. Its samples are given up; its facts may be written twice. */
     lost(writtenEvents: number): void {
       if (!underWay) return
       events.splice(0, Math.max(0, Math.min(writtenEvents, underWay.events)))

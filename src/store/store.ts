@@ -2,10 +2,11 @@ import { JournalEntry, LIMITS, MidwatchError, asMidwatchError } from '../contrac
 import { every } from '../platform/index.ts'
 import { canonicalJson, type ChainLink, type JournalRow } from './journal.ts'
 import type { Answers, FromThread, Question } from './messages.ts'
+import { KeptNode, RunCard } from './kept.ts'
 import { prepareFile, setAside, sizeOnDisk } from './place.ts'
 import { createQueue } from './queue.ts'
 import type { StartThread, Thread } from './thread.ts'
-import type { ChainCheck, Store, StoreOptions } from './types.ts'
+import type { ChainCheck, KeptAt, Store, StoreOptions } from './types.ts'
 
 /** Samples go to the thread this often; a kill loses no more than this. */
 const SEND_EVERY_MS = 500
@@ -95,6 +96,7 @@ export async function createStore(options: StoreOptions, path: string | null, st
   function settleAfterRestart(seq: number): void {
     queue.lost(fresh ? 0 : seq - lastSeq)
     lastSeq = seq
+    if (fresh) options.onFresh?.()
     fresh = false
   }
 
@@ -242,11 +244,27 @@ export async function createStore(options: StoreOptions, path: string | null, st
       if (!closing) queue.addSample({ link, told: true, atMs, sent, lost, rttMs: rttMsP50 })
     },
     history: (link, fromMs, toMs, stepMs) => ask({ type: 'history', link, fromMs, toMs, stepMs }),
-    async journal({ limit, before }) {
+    keepFact: (fact) => !closing && queue.addFact(fact),
+    async factsAt(atMs): Promise<KeptAt> {
+      const found = await ask({ type: 'facts', atMs })
+      if (found.type !== 'facts') return found
+      const card = RunCard.safeParse(JSON.parse(found.card))
+      if (!card.success) throw trouble('what is kept of that time cannot be read')
+      const nodes = found.nodes.filter((node) => KeptNode.safeParse(node).success)
+      counters.unreadableEntries += found.nodes.length - nodes.length
+      return { ...found, card: card.data, nodes }
+    },
+    moments: (fromMs, toMs, stepMs) => ask({ type: 'moments', fromMs, toMs, stepMs }),
+    async turns(from, to, fromMs, limit) {
+      const rows = await ask({ type: 'turns', pair: `${from}>${to}`, from: new Date(fromMs).toISOString(), limit })
+      return rows.flatMap(readable)
+    },
+    async journal({ limit, before, untilMs }) {
       const rows = await ask({
         type: 'journal',
         beforeSeq: before ?? Number.MAX_SAFE_INTEGER,
         limit: Math.max(0, Math.min(limit, LIMITS.timelineEntries)),
+        until: untilMs === undefined ? null : new Date(untilMs).toISOString(),
       })
       return rows.flatMap(readable)
     },

@@ -1,6 +1,7 @@
 import type { JournalEntry, JournalEvent, MidwatchError, SamplePoint } from '../contract/index.ts'
 import type { Clock } from '../platform/index.ts'
-import type { Keep } from './messages.ts'
+import type { KeptNode, RunCard } from './kept.ts'
+import type { FactsAt, Keep, Moment, QueuedFact } from './messages.ts'
 
 export type StoreOptions = Keep & {
   /** The data folder, which must exist and be this process's alone; null keeps everything in memory, and little of it. */
@@ -8,7 +9,12 @@ export type StoreOptions = Keep & {
   clock: Clock
   /** MW_STORE, each time that history is in danger; the node runs on. */
   onError(error: MidwatchError): void
+  /** A fresh database took the place of one that failed: facts that build on earlier ones build on nothing. */
+  onFresh?(): void
 }
+
+/** What was known at a time, for judge to judge again; or why nothing is kept of it. */
+export type KeptAt = { type: 'facts'; card: RunCard; hash: string | null; nodes: KeptNode[] } | Exclude<FactsAt, { type: 'facts' }>
 
 /** Whether the journal is whole: `brokenAt` is the first entry that does not follow from the ones before it. */
 export type ChainCheck =
@@ -24,7 +30,7 @@ export type StoreCounters = {
   droppedEvents: number
   failedWrites: number
   restarts: number
-  /** Journal entries read that had no shape this program knows; left out of the answer. */
+  /** Journal entries and nodes of the past read that had no shape this program knows; left out of the answer. */
   unreadableEntries: number
 }
 
@@ -37,8 +43,16 @@ export type Store = {
   recordSketch(sketch: { link: string; atMs: number; sent: number; lost: number; rttMsP50: number | null }): void
   /** Buckets of `stepMs` in [fromMs, toMs), oldest first, empty ones left out, at most LIMITS.historyPoints: then they are wider. */
   history(link: string, fromMs: number, toMs: number, stepMs: number): Promise<SamplePoint[]>
-  /** Newest first; `before` is a seq to go on from. At most LIMITS.timelineEntries. */
-  journal(query: { limit: number; before?: number }): Promise<JournalEntry[]>
+  /** Keeps something for the past, within half a second. False when it was refused: too much waits already. */
+  keepFact(fact: QueuedFact): boolean
+  /** What was known of every node at a time. */
+  factsAt(atMs: number): Promise<KeptAt>
+  /** How far back facts go, and how much changed in each step of [fromMs, toMs). */
+  moments(fromMs: number, toMs: number, stepMs: number): Promise<{ oldestMs: number | null; moments: Moment[] }>
+  /** Turns of the link between two labels since `fromMs`, newest first. */
+  turns(from: string, to: string, fromMs: number, limit: number): Promise<JournalEntry[]>
+  /** Newest first; `before` is a seq to go on from, `until` a time that none is later than. At most LIMITS.timelineEntries. */
+  journal(query: { limit: number; before?: number; untilMs?: number }): Promise<JournalEntry[]>
   /** Checks the whole chain, hash by hash. */
   verify(): Promise<ChainCheck>
   /** What the database takes on the disk, write-ahead log included. */

@@ -35,9 +35,9 @@ function giveUp(error: unknown): void {
   port.close()
 }
 
-function write(database: Database, { events, samples, nowMs }: ToThread & { type: 'write' }): void {
+function write(database: Database, { events, samples, facts, nowMs }: ToThread & { type: 'write' }): void {
   try {
-    const refusedSamples = database.write(events, samples, nowMs)
+    const refusedSamples = database.write(events, samples, nowMs, facts)
     say({ type: 'written', lastSeq: database.lastSeq(), refusedSamples })
   } catch (error) {
     if (isBeyondUse(error)) throw error
