@@ -1,6 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { settle, troubles } from '../test/lab/support/agreement.ts'
 import { onPath, openLab } from '../test/lab/support/namespaces.ts'
@@ -8,9 +5,10 @@ import { benchBusy } from './grid/busy.ts'
 import { benchCable } from './grid/cable.ts'
 import { benchCost } from './grid/cost.ts'
 import { benchDeaf } from './grid/deaf.ts'
-import { say, settleSerf, sleep, startFleet, type Fleet } from './grid/fleet.ts'
+import { settleSerf, startFleet, type Fleet } from './grid/fleet.ts'
 import { benchKill } from './grid/kill.ts'
 import { benchStart } from './grid/start.ts'
+import { busyBefore, say, tell } from './machine.ts'
 import { table, type Figure } from './report.ts'
 
 const HELP = `npm run bench -- grid [options]     needs root, iproute2, nftables and serf (Debian packages)
@@ -57,9 +55,7 @@ export async function benchGrid(args: readonly string[]): Promise<void> {
     busy: (fleet) => benchBusy(fleet, quick ? 60_000 : 600_000),
   }
   const only = values.only.split(',')
-  const busyBefore = await busyShare()
-  if (busyBefore > 0.1)
-    say(`other programs use ${Math.round(busyBefore * 100)} % of this machine: the figures will be worse than they should`)
+  const busy = await busyBefore()
   const figures: Figure[] = []
   const lab = await openLab()
   try {
@@ -79,23 +75,5 @@ export async function benchGrid(args: readonly string[]): Promise<void> {
     await lab.close()
   }
 
-  const machine = { cores: cpus().length, processor: cpus()[0]?.model ?? 'unknown', runtime: process.version, busyBefore }
-  const result = { bench: 'grid', at: new Date().toISOString(), machine, options: { ...values, rounds, serfRounds }, figures }
-  const folder = join(import.meta.dirname, 'results')
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `grid-${result.at.replaceAll(':', '')}.json`), JSON.stringify(result, null, 2))
-  process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : `${table(figures)}\n`)
-}
-
-/** Share of all cores that was in use during two seconds. */
-async function busyShare(): Promise<number> {
-  const read = (): { idle: number; all: number } => {
-    const times = cpus().map((core) => core.times)
-    const idle = times.reduce((sum, core) => sum + core.idle, 0)
-    return { idle, all: times.reduce((sum, core) => sum + core.idle + core.user + core.nice + core.sys + core.irq, 0) }
-  }
-  const before = read()
-  await sleep(2_000)
-  const after = read()
-  return 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all)
+  await tell('grid', { ...values, rounds, serfRounds }, busy, figures, values.json)
 }

@@ -1,7 +1,8 @@
 // npm run bench -- NAME: measures, prints a table, and writes its figures as JSON. Not part of `npm test`.
 import { benchGrid } from './grid.ts'
+import { benchPartition } from './partition.ts'
 
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { grid: benchGrid }
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { grid: benchGrid, partition: benchPartition }
 
 const [name = '', ...args] = process.argv.slice(2)
 const bench = BENCHES[name]

@@ -3,7 +3,8 @@ import type { TimelineEntry } from '../../src/contract/index.ts'
 import { journalSince, lastSeq } from '../../test/lab/support/midwatch.ts'
 import type { Host } from '../../test/lab/support/namespaces.ts'
 import type { Figure } from '../report.ts'
-import { say, sleep, type Fleet } from './fleet.ts'
+import { say, sleep } from '../machine.ts'
+import type { Fleet } from './fleet.ts'
 
 /** Every core busy with something else, and nothing wrong with the network: whatever is reported is false. */
 export async function benchBusy(fleet: Fleet, forMs: number): Promise<Figure[]> {

@@ -1,7 +1,8 @@
 import type { LabNode } from '../../test/lab/support/midwatch.ts'
 import { atMost, seconds, worst, type Figure } from '../report.ts'
 import { settle, troubles } from '../../test/lab/support/agreement.ts'
-import { say, settleSerf, sleep, type Fleet } from './fleet.ts'
+import { say, sleep } from '../machine.ts'
+import { settleSerf, type Fleet } from './fleet.ts'
 
 const GIVE_UP_MS = 60_000
 

@@ -1,6 +1,7 @@
 import type { LabProcess } from '../../test/lab/support/processes.ts'
 import type { Figure } from '../report.ts'
-import { sleep, type Fleet } from './fleet.ts'
+import { sleep } from '../machine.ts'
+import type { Fleet } from './fleet.ts'
 
 type Cost = { readonly cpuPercent: number[]; readonly residentMb: number[] }
 

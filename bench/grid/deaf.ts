@@ -1,7 +1,8 @@
 import { journalSince, lastSeq, type LabNode } from '../../test/lab/support/midwatch.ts'
 import { seconds, type Figure } from '../report.ts'
 import { settle, troubles, watchAll, misnamed } from '../../test/lab/support/agreement.ts'
-import { say, settleSerf, sleep, type Fleet } from './fleet.ts'
+import { say, sleep } from '../machine.ts'
+import { settleSerf, type Fleet } from './fleet.ts'
 
 /** A node that sends and hears nothing: who calls it dead, how often, and is each direction called by its name. */
 export async function benchDeaf(fleet: Fleet, forMs: number): Promise<Figure[]> {

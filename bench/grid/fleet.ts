@@ -4,9 +4,7 @@ import { join } from 'node:path'
 import { labNode, type LabNode } from '../../test/lab/support/midwatch.ts'
 import type { Lab } from '../../test/lab/support/namespaces.ts'
 import { SerfAgent } from '../../test/lab/support/serf.ts'
-
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-export const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`)
+import { say } from '../machine.ts'
 
 /** The nodes under test, and a serf agent beside each: same host, same cable, same fate. `agents` is empty without serf. */
 export type Fleet = {

@@ -1,7 +1,8 @@
 import { untilEach, type LabNode } from '../../test/lab/support/midwatch.ts'
 import { atMost, quantile, seconds, worst, type Figure } from '../report.ts'
 import { agreement, settle, troubles, watchAll } from '../../test/lab/support/agreement.ts'
-import { say, settleSerf, type Fleet } from './fleet.ts'
+import { say } from '../machine.ts'
+import { settleSerf, type Fleet } from './fleet.ts'
 
 type Round = {
   readonly victim: string
