@@ -1,5 +1,6 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, hkdfSync, sign, verify, type KeyObject } from 'node:crypto'
 import type { Identity } from '../contract/index.ts'
+import { agreementOf, type Agreement } from './x25519.ts'
 
 // DER headers of RFC 8410: a raw Ed25519 key behind them is a PKCS #8 or SPKI key.
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -11,13 +12,20 @@ export type NodeKeys = {
   /** Raw Ed25519 public key, 32 bytes. */
   readonly publicKey: Uint8Array
   sign(bytes: Uint8Array): Uint8Array
+  /** The same key pair for X25519: others seal with its public half what only this node shall read. */
+  readonly agreement: Agreement
 }
 
 /** Makes the keys of a 32-byte seed. */
 export function keysOf(seed: Uint8Array): NodeKeys {
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' })
   const publicKey = new Uint8Array(createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(SPKI.length))
-  return { identity: identityOf(publicKey), publicKey, sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)) }
+  return {
+    identity: identityOf(publicKey),
+    publicKey,
+    sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)),
+    agreement: agreementOf(seed),
+  }
 }
 
 /** The identity that belongs to a public key: the first 16 bytes of its SHA-256. */
@@ -42,4 +50,19 @@ export function identityFrom(bytes: Uint8Array): Identity {
 /** A short public name for a grid, so that people can tell two apart without seeing the key. */
 export function gridName(gridKey: Uint8Array): string {
   return createHash('sha256').update('midwatch grid name').update(gridKey).digest('hex').slice(0, 8)
+}
+
+/** A grid key's public name, 16 hex digits. Callers say by it which key they hold. */
+export type KeyName = string
+
+export function keyName(gridKey: Uint8Array): KeyName {
+  return createHash('sha256').update('midwatch grid key').update(gridKey).digest('hex').slice(0, 16)
+}
+
+/**
+ * What nodes keep of a key that is no longer used: enough to be asked for the keys after it by who still holds it, and nothing that opens what
+ * was sealed with it.
+ */
+export function handoverSecret(gridKey: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', gridKey, new Uint8Array(0), 'midwatch handover 1', 32))
 }
