@@ -15,6 +15,7 @@ describe('shortcuts', () => {
     expect(actionFor(press('m', { ctrlKey: true }), true)).toBeNull()
     expect(actionFor(press('m', { target: { tagName: 'INPUT' } }), true)).toBeNull()
     expect(actionFor(press('m', { target: { tagName: 'INPUT', type: 'checkbox' } }), true)).toBe('map')
+    expect(actionFor(press('.', { target: { tagName: 'INPUT', type: 'range' } }), true)).toBe('later')
     expect(actionFor(press('z'), true)).toBeNull()
   })
 

@@ -10,6 +10,9 @@ import type {
   History,
   HistoryWindow,
   JournalEvent,
+  Keys,
+  KeysChange,
+  Past,
   SamplePoint,
   TimelineEntry,
   Why,
@@ -22,6 +25,11 @@ export type FixtureApi = {
   graph: Graph
   changes: TimelineEntry[]
   demo: Demo
+  /** What the graph was, oldest first; before the first nothing is known. */
+  kept: { at: string; graph: Graph }[]
+  keys: Keys
+  /** Nodes too old to take a new key. */
+  oldNodes: string[]
   /** Answers 401 to everything of substance while false. */
   signedIn: boolean
   setLinks(change: (link: GraphLink) => Partial<GraphLink> | null): void
@@ -59,6 +67,12 @@ export async function startFixtureApi(graph: Graph): Promise<FixtureApi> {
     if (!api.signedIn) return send(response, { error: { code: 'MW_TOKEN', message: 'No cookie.', next: 'Run midwatch open.' } }, 401)
     const [from, to] = [url.searchParams.get('from') ?? '', url.searchParams.get('to') ?? '']
     switch (url.pathname) {
+      case '/api/graph':
+        return graphAt(url.searchParams.get('at') ?? '', response)
+      case '/api/past':
+        return send(response, past(url.searchParams.get('from') ?? '', url.searchParams.get('to') ?? ''))
+      case '/api/keys':
+        return request.method === 'POST' ? changeKey(JSON.parse(await bodyOf(request)) as KeysChange, response) : send(response, api.keys)
       case '/api/events':
         response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
         streams.add(response)
@@ -69,10 +83,12 @@ export async function startFixtureApi(graph: Graph): Promise<FixtureApi> {
       case '/api/why':
         return send(response, why(api.graph, from, to))
       case '/api/history':
-        return send(response, history(from, to, (url.searchParams.get('window') ?? '15m') as HistoryWindow))
+        return send(response, { ...history(from, to, (url.searchParams.get('window') ?? '15m') as HistoryWindow), turns: turns(from, to) })
       case '/api/timeline': {
         const before = Number(url.searchParams.get('before') ?? Infinity)
-        return send(response, { entries: api.changes.filter(({ seq }) => seq < before).slice(0, Number(url.searchParams.get('limit'))) })
+        const until = url.searchParams.get('until')
+        const entries = api.changes.filter(({ seq, at }) => seq < before && (until === null || at <= until))
+        return send(response, { entries: entries.slice(0, Number(url.searchParams.get('limit'))) })
       }
       case '/api/invite':
         return send(response, {
@@ -92,6 +108,47 @@ export async function startFixtureApi(graph: Graph): Promise<FixtureApi> {
     }
   }
 
+  function graphAt(at: string, response: ServerResponse): void {
+    const found = api.kept.findLast((each) => each.at <= at)
+    if (found) return send(response, { ...found.graph, at })
+    send(
+      response,
+      { error: { code: 'MW_NO_PAST', message: `Nothing is kept of ${at}: this node was not running.`, next: 'Choose a later time.' } },
+      404,
+    )
+  }
+
+  function past(from: string, to: string): Past {
+    const inside = api.changes.filter(({ at }) => at >= from && at <= to).toReversed()
+    return {
+      from: api.kept[0]?.at ?? null,
+      to,
+      moments: inside.map(({ at, tone }) => ({ at, changes: 1, bad: tone === 'bad' ? 1 : 0 })),
+    }
+  }
+
+  function turns(from: string, to: string): TimelineEntry[] {
+    return api.changes.filter(({ event }) => event.type === 'link.changed' && event.fromNode === from && event.toName === to).toReversed()
+  }
+
+  function changeKey(change: KeysChange, response: ServerResponse): void {
+    if (api.oldNodes.length > 0 && !change.force) {
+      const message = `${api.oldNodes.join(', ')} cannot take a new key.`
+      return send(response, { error: { code: 'MW_OLD_NODES', message, next: 'Update them first.' } }, 409)
+    }
+    const at = new Date().toISOString()
+    const gone = api.graph.nodes.find(({ id }) => id === change.remove)
+    if (gone) {
+      api.setNodes(
+        api.graph.nodes.filter((node) => node !== gone),
+        api.graph.links.filter((link) => link.from !== gone.id && link.to !== gone.id),
+      )
+      api.keys = { ...api.keys, removed: [...api.keys.removed, { identity: gone.identity, id: gone.id, by: api.graph.self, at }] }
+    }
+    api.keys = { ...api.keys, generation: api.keys.generation + 1, key: 'amber-9', since: at, by: api.graph.self, waiting: [] }
+    send(response, api.keys)
+  }
+
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : 0
@@ -101,6 +158,9 @@ export async function startFixtureApi(graph: Graph): Promise<FixtureApi> {
     graph,
     changes: [],
     demo: { simulated: graph.simulated, faults: [] },
+    kept: [],
+    keys: { grid: graph.grid, generation: 1, key: 'quiet-3', since: null, by: null, waiting: [], removed: [] },
+    oldNodes: [],
     signedIn: true,
     setLinks(change) {
       const changed: GraphLink[] = []

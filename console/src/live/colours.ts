@@ -7,6 +7,7 @@ export const CANVAS_TOKENS = [
   '--text',
   '--muted',
   '--accent',
+  '--on-accent',
   '--s-up',
   '--s-slow',
   '--s-lossy',

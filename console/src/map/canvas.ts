@@ -57,7 +57,8 @@ export class MapCanvas {
     this.#resize.observe(container)
   }
 
-  show(model: MapModel): void {
+  /** Of the past nothing is kept: where things stand now is left as it was. */
+  show(model: MapModel, past: boolean): void {
     const cy = this.#cy
     const first = this.#drawn.size === 0
     const positions = place(spotsOf(model), this.#positions, this.#aspect())
@@ -87,8 +88,8 @@ export class MapCanvas {
       }
     })
     const grown = positions.size !== this.#positions.size
-    this.#positions = positions
-    if (grown) this.#handlers.onplaced(positions)
+    this.#positions = past ? new Map([...positions, ...this.#positions]) : positions
+    if (grown && !past) this.#handlers.onplaced(positions)
     if (first || (grown && !this.#touched && !this.#allVisible())) this.fit()
     this.#mark()
   }

@@ -1,6 +1,6 @@
 import type cytoscape from 'cytoscape'
 import type { Colours } from '../live/colours.ts'
-import { LOOKS, STATES } from '../model/states.ts'
+import { LOOKS, STATES, UNPROBEABLE } from '../model/states.ts'
 
 /** How the map is drawn, for one colour scheme. Selectors match the data that `MapNode` and `MapEdge` carry. */
 export function stylesheet(colours: Colours): cytoscape.StylesheetJson {
@@ -68,6 +68,15 @@ export function stylesheet(colours: Colours): cytoscape.StylesheetJson {
       },
     },
     {
+      selector: 'node[?callsOut]',
+      style: { 'background-image': outwardArrow(colours['--text']), 'background-width': '62%', 'background-height': '62%' },
+    },
+    { selector: 'node[?callsOut][?self]', style: { 'background-image': outwardArrow(colours['--on-accent']) } },
+    {
+      selector: 'node[?lies]',
+      style: { 'border-style': 'double', 'border-width': 8, 'border-color': colours['--s-down'], color: colours['--s-down'] },
+    },
+    {
       selector: 'node[state = "down"]',
       style: {
         shape: 'octagon',
@@ -128,6 +137,10 @@ export function stylesheet(colours: Colours): cytoscape.StylesheetJson {
       },
     },
     ...states,
+    {
+      selector: 'edge[?unprobeable]',
+      style: { width: UNPROBEABLE.widthPx, 'line-dash-pattern': [...UNPROBEABLE.dash], 'target-arrow-shape': 'none' },
+    },
     { selector: 'edge[state = "one-way"][dead = "out"]', style: { 'target-arrow-shape': 'tee', 'source-arrow-shape': 'triangle' } },
     { selector: 'edge[state = "one-way"][dead = "in"]', style: { 'target-arrow-shape': 'triangle', 'source-arrow-shape': 'tee' } },
     {
@@ -165,4 +178,10 @@ export function stylesheet(colours: Colours): cytoscape.StylesheetJson {
       style: { 'underlay-color': colours['--accent'], 'underlay-opacity': 0.4, 'underlay-padding': 8, 'underlay-shape': 'ellipse' },
     },
   ] as cytoscape.StylesheetJson
+}
+
+/** A node that only calls out. Drawn here, since the content policy lets nothing else in. */
+function outwardArrow(colour: string): string {
+  const path = `<path d="M6 18L18 6M9 6h9v9" fill="none" stroke="${colour}" stroke-width="2.6"/>`
+  return `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24">${path}</svg>`)}`
 }

@@ -3,9 +3,19 @@ import type { Selection } from './route.ts'
 
 /** What a line of the timeline is about, where that can be opened. */
 export function subject({ event }: TimelineEntry): Selection | null {
-  if (event.type === 'link.changed') return { type: 'link', from: event.fromNode, to: event.toName }
-  if (event.type === 'member.changed' || event.type === 'observer.degraded') return { type: 'node', id: event.id }
-  return null
+  switch (event.type) {
+    case 'link.changed':
+      return { type: 'link', from: event.fromNode, to: event.toName }
+    case 'member.changed':
+    case 'observer.degraded':
+    case 'row.forked':
+    case 'node.lied':
+      return { type: 'node', id: event.id }
+    case 'id.conflict':
+      return { type: 'node', id: event.shown }
+    default:
+      return null
+  }
 }
 
 export function filterChanges(entries: readonly TimelineEntry[], filter: string): readonly TimelineEntry[] {

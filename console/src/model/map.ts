@@ -1,7 +1,7 @@
 import type { Graph, GraphNode, LinkState, NodeState } from '../../../src/contract/index.ts'
 import { RING_SITES, type Spot } from './layout.ts'
 import type { Links } from './links.ts'
-import { LOOKS, degradedWords, isTroubled, worst } from './states.ts'
+import { LOOKS, degradedWords, isTroubled, isUnprobeable, worst } from './states.ts'
 
 /** Group of targets that no site was given for. */
 export const NO_SITE = 'no site'
@@ -18,6 +18,8 @@ export type MapNode = {
   readonly label: string
   readonly state: NodeState
   readonly self: boolean
+  readonly callsOut: boolean
+  readonly lies: boolean
   readonly trouble: LinkState | 'none'
 }
 export type MapEdge = {
@@ -28,6 +30,7 @@ export type MapEdge = {
   readonly state: LinkState
   /** Which end of a one-way link the dead direction points to. */
   readonly dead: 'out' | 'in' | 'none'
+  readonly unprobeable: boolean
   readonly label: string
   /** A bundle's two sites, which the matrix opens. */
   readonly sites: readonly [string, string] | null
@@ -67,6 +70,8 @@ export function mapModel(graph: Pick<Graph, 'nodes' | 'targets'>, links: Links, 
         label: state === 'none' ? target.id : `${target.id}\n${LOOKS[state].word}`,
         state: 'up',
         self: false,
+        callsOut: false,
+        lies: false,
         trouble: state,
       }
     }),
@@ -82,7 +87,9 @@ export function spotsOf(model: MapModel): Spot[] {
 }
 
 function drawnNode(node: GraphNode): MapNode {
-  const words = node.state !== 'up' ? node.state : degradedWords(node)
+  const words = [node.state !== 'up' ? node.state : degradedWords(node), node.lies.length > 0 ? 'caught lying' : '']
+    .filter(Boolean)
+    .join(', ')
   return {
     id: nodeKey(node.id),
     name: node.id,
@@ -91,6 +98,8 @@ function drawnNode(node: GraphNode): MapNode {
     label: [node.id, words].filter(Boolean).join('\n'),
     state: node.state,
     self: node.self,
+    callsOut: node.callsOut,
+    lies: node.lies.length > 0,
     trouble: node.degraded.length > 0 ? 'stale' : 'none',
   }
 }
@@ -126,7 +135,17 @@ function plainEdges(links: Links, known: ReadonlyMap<string, string>, showUp: bo
   for (const [id, link] of links) {
     const [source, target] = ends(link)
     if (!known.has(source) || !known.has(target) || (!showUp && !isTroubled(link.state))) continue
-    edges.push({ id, source, target, kind: 'link', state: link.state, dead: link.dead ?? 'none', label: '', sites: null })
+    edges.push({
+      id,
+      source,
+      target,
+      kind: 'link',
+      state: link.state,
+      dead: link.dead ?? 'none',
+      unprobeable: isUnprobeable(link),
+      label: '',
+      sites: null,
+    })
   }
   return edges
 }
@@ -141,7 +160,17 @@ function crowdedEdges(links: Links, groupOf: ReadonlyMap<string, string>, showUp
     if (from === undefined || to === undefined) continue
     if (isTroubled(link.state)) {
       const bundle = `${from}\n${to}`
-      const edge: MapEdge = { id, source, target, kind: 'link', state: link.state, dead: link.dead ?? 'none', label: '', sites: null }
+      const edge: MapEdge = {
+        id,
+        source,
+        target,
+        kind: 'link',
+        state: link.state,
+        dead: link.dead ?? 'none',
+        unprobeable: isUnprobeable(link),
+        label: '',
+        sites: null,
+      }
       const mates = troubled.get(bundle)
       if (mates) mates.push(edge)
       else troubled.set(bundle, [edge])
@@ -155,6 +184,7 @@ function crowdedEdges(links: Links, groupOf: ReadonlyMap<string, string>, showUp
       kind: 'bundle',
       state: 'up',
       dead: 'none',
+      unprobeable: false,
       label: '',
       sites: [a, b],
     })
@@ -172,6 +202,7 @@ function crowdedEdges(links: Links, groupOf: ReadonlyMap<string, string>, showUp
         kind: 'bundle',
         state,
         dead: 'none',
+        unprobeable: false,
         label: `${mates.length} ${LOOKS[state].word}`,
         sites: [from, to],
       })

@@ -1,11 +1,11 @@
-import type { Graph, LinkState } from '../../../src/contract/index.ts'
+import type { Graph } from '../../../src/contract/index.ts'
 import type { Links } from './links.ts'
 import { NO_SITE } from './map.ts'
-import { LOOKS, worst } from './states.ts'
+import { type Look, lookOf } from './states.ts'
 
 export type Axis = { readonly name: string; readonly group: string; readonly type: 'node' | 'target' | 'site' }
 /** One cell: what the row's end says of the column's. */
-export type Cell = { readonly state: LinkState; readonly troubled: number; readonly of: number }
+export type Cell = { readonly look: Look; readonly troubled: number; readonly of: number }
 export type MatrixModel = {
   readonly rows: readonly Axis[]
   readonly columns: readonly Axis[]
@@ -25,7 +25,7 @@ export function nodeMatrix(graph: Pick<Graph, 'nodes' | 'targets'>, links: Links
     columns: [...nodes, ...targets].filter((axis) => !sites || axis.group === sites[1]).sort(order),
     cell: (row, column) => {
       const link = links.get(`${row.name} ${column.type}:${column.name}`)
-      return link ? { state: link.state, troubled: link.state === 'up' || link.state === 'unknown' ? 0 : 1, of: 1 } : null
+      return link ? { look: lookOf(link), troubled: link.state === 'up' || link.state === 'unknown' ? 0 : 1, of: 1 } : null
     },
   }
 }
@@ -42,9 +42,10 @@ export function siteMatrix(graph: Pick<Graph, 'nodes' | 'targets'>, links: Links
     if (from === undefined || to === undefined) continue
     const key = `${from}\n${to}`
     const before = cells.get(key)
+    const look = lookOf(link)
     cells.set(key, {
-      state: worst(before ? [before.state, link.state] : [link.state]) ?? link.state,
-      troubled: (before?.troubled ?? 0) + (LOOKS[link.state].severity >= 1 ? 1 : 0),
+      look: before && before.look.severity >= look.severity ? before.look : look,
+      troubled: (before?.troubled ?? 0) + (look.severity >= 1 ? 1 : 0),
       of: (before?.of ?? 0) + 1,
     })
   }

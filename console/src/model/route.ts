@@ -15,9 +15,11 @@ export type Route = {
   readonly filter: string
   /** The two sites that the matrix shows, observers' site first; null shows all. */
   readonly sites: readonly [string, string] | null
+  /** The moment of the past that is shown, as an ISO time; null is now. */
+  readonly at: string | null
 }
 
-export const HOME: Route = { view: 'map', selection: null, filter: '', sites: null }
+export const HOME: Route = { view: 'map', selection: null, filter: '', sites: null, at: null }
 
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#?\/?/, '').split('?', 2)
@@ -29,7 +31,13 @@ export function parseRoute(hash: string): Route {
     selection: from && to ? { type: 'link', from, to } : node ? { type: 'node', id: node } : target ? { type: 'target', id: target } : null,
     filter: words.get('filter') ?? '',
     sites: rows && columns ? [rows, columns] : null,
+    at: moment(words.get('at')),
   }
+}
+
+function moment(text: string | null): string | null {
+  const atMs = Date.parse(text ?? '')
+  return Number.isNaN(atMs) ? null : new Date(atMs).toISOString()
 }
 
 export function formatRoute(route: Route): string {
@@ -44,6 +52,7 @@ export function formatRoute(route: Route): string {
     words.set('rows', route.sites[0])
     words.set('columns', route.sites[1])
   }
+  if (route.at) words.set('at', route.at)
   const query = words.toString()
   return `#/${route.view}${query ? `?${query}` : ''}`
 }

@@ -1,4 +1,4 @@
-import type { Direction, GraphLink, GraphNode, LinkState, NodeState } from '../../../src/contract/index.ts'
+import type { Direction, GraphLink, GraphNode, Lie, LinkState, NodeState } from '../../../src/contract/index.ts'
 
 /**
  * How a link state looks. A state is never told by colour alone: each has a mark for cells and lists, and a line of its own on the map.
@@ -92,6 +92,27 @@ export const LOOKS: Readonly<Record<LinkState, Look>> = {
   },
 }
 
+/** A link to a node that only calls out: nobody can probe it, and that is no trouble. */
+export const UNPROBEABLE: Look = {
+  word: 'no probe',
+  mark: '–',
+  colour: '--s-unknown',
+  widthPx: 1,
+  dash: [2, 8],
+  arrow: 'circle',
+  // Below well: it says nothing, so anything else that is known goes before it.
+  severity: -1,
+  meaning: 'cannot be probed, since the other end only calls out; no trouble',
+}
+
+export function isUnprobeable(link: Pick<GraphLink, 'state' | 'detail'>): boolean {
+  return link.state === 'unknown' && (link.detail?.startsWith('cannot be probed') ?? false)
+}
+
+export function lookOf(link: Pick<GraphLink, 'state' | 'detail'>): Look {
+  return isUnprobeable(link) ? UNPROBEABLE : LOOKS[link.state]
+}
+
 /** Worst first: the order of legends, lists and tables. */
 export const STATES: readonly LinkState[] = (Object.keys(LOOKS) as LinkState[]).sort((a, b) => LOOKS[b].severity - LOOKS[a].severity)
 
@@ -116,6 +137,17 @@ export function degradedWords(node: Pick<GraphNode, 'degraded'>): string {
   return node.degraded.map((reason) => DEGRADED_WORDS[reason]).join(', ')
 }
 
+const LIE_WORDS: Readonly<Record<Lie, string>> = {
+  'two-rows':
+    'It signed two different rows under one version: it runs twice with one key, or it lies. Stop one of the two; if there is only one, remove it.',
+  'forged-row': 'It sent a row that the row’s owner did not sign. Honest nodes never do: look at that host, or remove it.',
+  'too-large': 'It signed a row larger than any that an honest node makes. Look at that host, or remove it.',
+}
+/** What a node was caught at and what to do, a sentence each. */
+export function lieSentences(node: Pick<GraphNode, 'lies'>): string[] {
+  return node.lies.map((lie) => LIE_WORDS[lie])
+}
+
 /** The state with its particulars, as a phrase: "one-way: nothing that a sends reaches b". */
 export function stateWords(link: Pick<GraphLink, 'from' | 'to' | 'state' | 'dead' | 'lossRatio' | 'detail'>): string {
   const { from, to, state } = link
@@ -135,7 +167,7 @@ export function stateWords(link: Pick<GraphLink, 'from' | 'to' | 'state' | 'dead
     case 'stale':
       return `stale: ${from} has been silent for too long, so nobody can say`
     case 'unknown':
-      return 'unknown: not probed yet'
+      return `unknown: ${link.detail ?? 'not probed yet'}`
   }
 }
 

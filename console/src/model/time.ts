@@ -1,14 +1,17 @@
-/** "just now", "42 s", "5 min", "3 h 20 min", "4 d 2 h": how long ago, two units at most. */
-export function ago(spanMs: number): string {
+/** "42 s", "5 min", "3 h 20 min", "4 d 2 h": two units at most. */
+export function spanWords(spanMs: number): string {
   const seconds = Math.max(0, Math.floor(spanMs / 1_000))
-  if (seconds < 2) return 'just now'
-  if (seconds < 90) return `${seconds} s ago`
+  if (seconds < 90) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ago`
+  if (minutes < 60) return `${minutes} min`
   const hours = Math.floor(minutes / 60)
-  if (hours < 24) return minutes % 60 === 0 ? `${hours} h ago` : `${hours} h ${minutes % 60} min ago`
+  if (hours < 24) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`
   const days = Math.floor(hours / 24)
-  return hours % 24 === 0 || days > 9 ? `${days} d ago` : `${days} d ${hours % 24} h ago`
+  return hours % 24 === 0 || days > 9 ? `${days} d` : `${days} d ${hours % 24} h`
+}
+
+export function ago(spanMs: number): string {
+  return spanMs < 2_000 ? 'just now' : `${spanWords(spanMs)} ago`
 }
 
 const clockFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
