@@ -17,6 +17,8 @@ import { beatOf, compareVersions, RowTable, type Entry, type RowOutcome } from '
 import { Talk } from './talk.ts'
 import { decodePacket, encodeMessage, type Message } from './wire.ts'
 
+/** What is seldom said in a large grid must not be said by all at once. */
+const WIDE_SPREAD = 0.25
 /** Seeds called at a time: a grid of thousands remembers thousands. */
 const SEEDS_AT_ONCE = 8
 /** Rows up to so many datagrams are told as they are; of longer ones only the version, and who lacks it asks. */
@@ -131,14 +133,17 @@ export class Grid {
     this.#repeat(
       () => this.pace.pulseMs,
       () => this.#own.pulse(),
+      WIDE_SPREAD,
     )
     this.#repeat(
       () => this.pace.sketchMs,
       () => this.#tellFigures(),
+      WIDE_SPREAD,
     )
     this.#repeat(
       () => this.pace.exchangeMs,
       () => this.#exchangeWithOne(),
+      WIDE_SPREAD,
     )
   }
 
@@ -361,7 +366,8 @@ export class Grid {
     this.#talk.locate(row)
     const isStart = !before || before.left || row.incarnation > before.incarnation
     this.#members.learned(row.identity, row.left ? 'left' : isStart ? 'started' : 'changed')
-    this.#tellRow(entry)
+    // What this node remembers, or hears when it comes in, is news to itself alone.
+    if (this.#running) this.#tellRow(entry)
     this.#options.onEvent({ type: 'row', identity: row.identity })
     this.#talk.soon()
   }
@@ -436,11 +442,12 @@ export class Grid {
     }
   }
 
-  /** Repeats with a spread of a tenth either way, so that nodes started together do not stay in step. */
-  #repeat(everyMs: () => number, callback: () => void): void {
+  /** Repeats with a spread either way, so that nodes started together do not stay in step. */
+  #repeat(everyMs: () => number, callback: () => void, spread = 0.1): void {
+    const { clock, random } = this.#options
     const slot = this.#timers.push(() => {}) - 1
     const next = (): void => {
-      this.#timers[slot] = this.#options.clock.after(everyMs() * (0.9 + this.#options.random.int(200) / 1_000), () => {
+      this.#timers[slot] = clock.after(everyMs() * (1 - spread + (spread * random.int(2_000)) / 1_000), () => {
         next()
         callback()
       })
