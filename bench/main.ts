@@ -1,8 +1,13 @@
 // npm run bench -- NAME: measures, prints a table, and writes its figures as JSON. Not part of `npm test`.
 import { benchGrid } from './grid.ts'
+import { benchHundred } from './hundred.ts'
 import { benchPartition } from './partition.ts'
 
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { grid: benchGrid, partition: benchPartition }
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  grid: benchGrid,
+  hundred: benchHundred,
+  partition: benchPartition,
+}
 
 const [name = '', ...args] = process.argv.slice(2)
 const bench = BENCHES[name]
