@@ -47,6 +47,10 @@ export const LIMITS = {
   eventClients: 64,
   /** Points in one history answer. */
   historyPoints: 2_000,
+  /** Buckets in one answer about the past. */
+  pastMoments: 600,
+  /** Turns of a link in one history answer. */
+  historyTurns: 500,
   /** Changes in one timeline answer. */
   timelineEntries: 1_000,
   /** Invitations open at once. */

@@ -1,4 +1,13 @@
-import type { GraphLink, GraphNode, Identity, JournalEvent, Timeline, TimelineEntry } from '../contract/index.ts'
+import {
+  LIMITS,
+  type GraphLink,
+  type GraphNode,
+  type Identity,
+  type JournalEntry,
+  type JournalEvent,
+  type Timeline,
+  type TimelineEntry,
+} from '../contract/index.ts'
 import type { LinkClaim } from '../grid/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
@@ -7,6 +16,8 @@ import { timelineText } from '../tell/index.ts'
 /** Entries are read back from the store so soon after they were written, a few together. */
 const TELL_MS = 60
 const TELL_MAX = 200
+
+const told = (entry: JournalEntry): TimelineEntry => ({ seq: entry.seq, at: entry.at, ...timelineText(entry), event: entry.event })
 
 /** Writes what happens into the journal, and tells who listens once it has its place there. */
 export class Chronicle {
@@ -57,9 +68,18 @@ export class Chronicle {
     }
   }
 
-  async timeline(query: { limit: number; before?: number }): Promise<Timeline> {
+  async timeline(query: { limit: number; before?: number; untilMs?: number }): Promise<Timeline> {
     const entries = await this.#store.journal(query)
-    return { entries: entries.map((entry) => ({ seq: entry.seq, at: entry.at, ...timelineText(entry), event: entry.event })) }
+    return { entries: entries.map(told) }
+  }
+
+  /** A link's changes of state since then, oldest first; of very many the newest. */
+  async turns({ from, to, toType }: GraphLink, fromMs: number): Promise<TimelineEntry[]> {
+    const entries = await this.#store.turns(from, to, fromMs, LIMITS.historyTurns)
+    return entries
+      .filter(({ event }) => event.type === 'link.changed' && event.toType === toType)
+      .map(told)
+      .toReversed()
   }
 
   listen(listener: (entry: TimelineEntry) => void): () => void {

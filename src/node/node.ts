@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asMidwatchError, MidwatchError, splitHostPort, type Settings } from '../contract/index.ts'
+import { asMidwatchError, MidwatchError, splitHostPort, type GraphLink, type Settings } from '../contract/index.ts'
 import { acceptInvitation, keysOf, STREAM_FIRST_BYTE, type Invited, type NodeKeys } from '../grid/index.ts'
 import {
   askForPriority,
@@ -24,6 +24,7 @@ import { advertise, localUrl } from './addresses.ts'
 import { Chronicle } from './chronicle.ts'
 import { openDataDir, withoutDisk, type Memory } from './data-dir.ts'
 import { createLog } from './log.ts'
+import { Recorder } from './recorder.ts'
 import { Changes, createPort } from './port.ts'
 import { Seat } from './seat.ts'
 import { PROGRAM_VERSION } from './version.ts'
@@ -107,11 +108,14 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
     keepMinutesMs: settings.keepMinutesMs,
     clock,
     onError: (error) => log.error({ code: error.code }, error.message),
+    onFresh: () => recorder.begin(),
   })
   closers.push(() => store.close())
   const chronicle = new Chronicle(store, clock)
   closers.push(() => chronicle.stop())
 
+  const recorder: Recorder = new Recorder({ clock, store, grid: () => seat.grid, gridName: () => seat.name })
+  closers.push(() => recorder.stop())
   const changes = new Changes()
   const seat: Seat = new Seat(
     {
@@ -126,6 +130,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
       log,
       onProbe: (from, payload) => watch.receiveProbe(from, payload),
       onFigures: (identity) => views.learnFigures(identity),
+      onFacts: (identity) => recorder.noticed(identity),
       labelOf: (identity) => views.labelOf(identity),
       onRestart: (identity) => watch.ownLinks.restart(identity),
       onRows(whole) {
@@ -147,7 +152,9 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
     grid: () => seat.grid,
     onTick: () => changes.tell({ type: 'links' }),
   })
-  const views = new Views({ clock, ownLinks: watch.ownLinks, store, seat, simulated: options.simulation !== undefined })
+  const simulated = options.simulation !== undefined
+  const turns = (link: GraphLink, fromMs: number) => chronicle.turns(link, fromMs)
+  const views = new Views({ clock, ownLinks: watch.ownLinks, store, seat, simulated, turns })
   await seat.take(gridKey)
   closers.push(() => watch.stop())
 
@@ -158,6 +165,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
         seat,
         watch,
         views,
+        past: { clock, store, recorder, simulated },
         chronicle,
         store,
         network: udp.counters,
@@ -194,6 +202,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
     incarnation: seat.grid.row.incarnation,
     program: PROGRAM_VERSION,
   })
+  recorder.start()
   watch.start()
   const save = (): Promise<void> =>
     seat.save().catch((error: unknown) => log.warn({ error: asMidwatchError(error).message }, 'cannot keep what is known of the others'))

@@ -6,6 +6,7 @@ import { rundown } from '../tell/index.ts'
 import type { Chronicle } from './chronicle.ts'
 import { doctorChecks } from './doctor.ts'
 import { nodeMetrics } from './metrics.ts'
+import { graphAt, pastBetween, type PastOptions } from './past.ts'
 import type { Seat } from './seat.ts'
 import type { Views } from './views.ts'
 import type { Watch } from './watch.ts'
@@ -15,6 +16,7 @@ export type PortOptions = {
   readonly seat: Seat
   readonly watch: Watch
   readonly views: Views
+  readonly past: PastOptions
   readonly chronicle: Chronicle
   readonly store: Store
   readonly network: NetworkCounters
@@ -41,6 +43,8 @@ export function createPort(options: PortOptions, changes: Changes): NodePort {
   const { settings, seat, watch, views, chronicle, store, network } = options
   return {
     graph: () => views.graph(),
+    graphAt: (atMs) => graphAt(atMs, options.past),
+    past: (fromMs, toMs) => pastBetween(fromMs, toMs, options.past),
     rundown: () => rundown(views.graph()),
     nodes: () => views.nodes(),
     targets: () => views.targets(),

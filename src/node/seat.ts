@@ -21,6 +21,8 @@ export type SeatOptions = {
   onFigures(identity: Identity): void
   /** Nodes came, went, or changed what they say. `whole`: more than links' states. */
   onRows(whole: boolean): void
+  /** What is known of a node became different. */
+  onFacts(identity: Identity): void
   /** What it is shown as; null before it was. */
   labelOf(identity: Identity): string | null
   /** A node runs anew: its earlier outage is over as soon as it answers. */
@@ -173,6 +175,7 @@ export class Seat {
   #onEvent(grid: Grid, event: GridEvent): void {
     const { chronicle, log, settings } = this.#options
     const row = 'identity' in event ? grid.table.get(event.identity)?.row : undefined
+    if ('identity' in event && event.type !== 'figures') this.#options.onFacts(event.identity)
     switch (event.type) {
       case 'figures':
         return this.#options.onFigures(event.identity)

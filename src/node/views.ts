@@ -11,12 +11,14 @@ import {
   type Identity,
   type Nodes,
   type Targets,
+  type TimelineEntry,
   type Why,
 } from '../contract/index.ts'
 import { mergeGraph, type NodeFacts, type RowLink } from '../judge/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
 import { whySentences } from '../tell/index.ts'
+import { cardOf } from './facts.ts'
 import type { OwnLinks } from './own-links.ts'
 import type { Seat } from './seat.ts'
 
@@ -28,6 +30,8 @@ export type ViewsOptions = {
   readonly store: Store
   readonly seat: Seat
   readonly simulated: boolean
+  /** The link's changes of state since then, oldest first. */
+  turns(link: GraphLink, fromMs: number): Promise<TimelineEntry[]>
 }
 
 /** How long a merged graph may be shown again when no state changed: only ages and figures move meanwhile. */
@@ -82,19 +86,8 @@ export class Views {
     const { grid, name } = this.#options.seat
     const nodes = [...grid.table.entries()].map(({ row, heardMs }): NodeFacts => {
       const isSelf = row.identity === grid.self
-      const member = grid.member(row.identity)
       return {
-        identity: row.identity,
-        id: row.id,
-        site: row.site,
-        address: row.address,
-        program: row.program,
-        state: isSelf ? 'up' : (member?.state ?? 'up'),
-        sinceMs: member?.sinceMs ?? null,
-        incarnation: row.incarnation,
-        version: row.version,
-        degraded: row.degraded,
-        lies: grid.lies(row.identity),
+        ...cardOf(grid, row),
         rowAgeMs: isSelf ? 0 : Math.max(0, Math.round(nowMs - heardMs)),
         links: row.links.map((link): RowLink => ({ ...link, ...this.#figureOf(row.identity, isSelf, link) })),
       }
@@ -160,8 +153,11 @@ export class Views {
     const nowMs = this.#options.clock.wallMs()
     // Another node's samples stay there; its pulses are kept in steps of 10 s.
     const step = graph.nodes.find((node) => node.id === from)?.self ? stepMs : Math.max(stepMs, 10_000)
-    const points = await this.#options.store.history(keyOf(graph, link), nowMs - spanMs, nowMs, step)
-    return { from, to, stepMs: step, points: points.slice(-LIMITS.historyPoints), turns: [] }
+    const [points, turns] = await Promise.all([
+      this.#options.store.history(keyOf(graph, link), nowMs - spanMs, nowMs, step),
+      this.#options.turns(link, nowMs - spanMs),
+    ])
+    return { from, to, stepMs: step, points: points.slice(-LIMITS.historyPoints), turns }
   }
 }
 

@@ -11,6 +11,7 @@ import {
   LIMITS,
   MidwatchError,
   Nodes,
+  Past,
   Rundown,
   Targets,
   Timeline,
@@ -50,6 +51,8 @@ describe('answers fit their schemas', () => {
     ['/api/why?from=a&to=c', Why],
     ['/api/history?from=a&to=c&window=1h', History],
     ['/api/timeline', Timeline],
+    ['/api/past', Past],
+    ['/api/graph?at=2026-03-01T03:20:00Z', Graph],
     ['/api/doctor', Doctor],
     ['/api/demo', Demo],
   ])('GET %s', async (path, schema) => {
@@ -97,8 +100,26 @@ describe('queries', () => {
     expect(server.node.calls).toEqual(['timeline {"limit":7,"before":40}'])
   })
 
+  it('passes times on as moments, whatever their zone', async () => {
+    const answer = await call('/api/graph?at=2026-03-01T04:20:00%2B01:00')
+    expect(Graph.parse(answer.json()).at).toBe('2026-03-01T03:20:00.000Z')
+    await call('/api/past')
+    await call('/api/past?from=2026-03-01T03:00:00Z&to=2026-03-01T04:00:00.5Z')
+    await call('/api/timeline?until=2026-03-01T03:00:00Z')
+    const threeMs = Date.parse('2026-03-01T03:00:00Z')
+    expect(server.node.calls.slice(1)).toEqual([
+      'past null null',
+      `past ${threeMs} ${threeMs + 3_600_500}`,
+      `timeline {"limit":100,"untilMs":${threeMs}}`,
+    ])
+  })
+
   it.each([
     ['/api/why?from=a', 'to'],
+    ['/api/graph?at=yesterday', 'at'],
+    ['/api/graph?at=2026-02-30T03:20:00Z', 'at'],
+    ['/api/past?to=12', 'to'],
+    ['/api/timeline?until=', 'until'],
     ['/api/why?from=a&to=%00', 'to'],
     ['/api/history?from=a&to=b&window=2y', 'window'],
     [`/api/timeline?limit=${LIMITS.timelineEntries + 1}`, 'limit'],
@@ -120,6 +141,11 @@ describe('failures', () => {
   it('names that do not exist are MW_UNKNOWN_NAME', async () => {
     const answer = await call('/api/why?from=a&to=nowhere')
     expect([answer.status, codeOf(answer)]).toEqual([404, 'MW_UNKNOWN_NAME'])
+  })
+
+  it('a time of which nothing is kept is MW_NO_PAST', async () => {
+    const answer = await call('/api/graph?at=2020-01-01T00:00:00Z')
+    expect([answer.status, codeOf(answer)]).toEqual([404, 'MW_NO_PAST'])
   })
 
   it('an unknown path is MW_NOT_FOUND, whatever the method', async () => {
@@ -246,6 +272,7 @@ describe('the OpenAPI document', () => {
       'get /api/history',
       'get /api/nodes',
       'get /api/openapi.json',
+      'get /api/past',
       'get /api/status',
       'get /api/targets',
       'get /api/timeline',

@@ -80,7 +80,14 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
 }
 
 function addReads(app: OpenAPIHono<Env>, node: NodePort): void {
-  app.openapi(routes.graph, (c) => c.json(node.graph(), 200))
+  app.openapi(routes.graph, async (c) => {
+    const { at } = c.req.valid('query')
+    return c.json(at === undefined ? node.graph() : await node.graphAt(Date.parse(at)), 200)
+  })
+  app.openapi(routes.past, async (c) => {
+    const { from, to } = c.req.valid('query')
+    return c.json(await node.past(from === undefined ? null : Date.parse(from), to === undefined ? null : Date.parse(to)), 200)
+  })
   app.openapi(routes.status, (c) => c.json(node.rundown(), 200))
   app.openapi(routes.nodes, (c) => c.json(node.nodes(), 200))
   app.openapi(routes.targets, (c) => c.json(node.targets(), 200))
@@ -93,8 +100,9 @@ function addReads(app: OpenAPIHono<Env>, node: NodePort): void {
     return c.json(await node.history(from, to, window), 200)
   })
   app.openapi(routes.timeline, async (c) => {
-    const { limit, before } = c.req.valid('query')
-    return c.json(await node.timeline(before === undefined ? { limit } : { limit, before }), 200)
+    const { limit, before, until } = c.req.valid('query')
+    const query = { limit, ...(before !== undefined && { before }), ...(until !== undefined && { untilMs: Date.parse(until) }) }
+    return c.json(await node.timeline(query), 200)
   })
   app.openapi(routes.doctor, async (c) => c.json(await node.doctor(), 200))
   app.openapi(routes.demo, (c) => c.json(demoOf(node).list(), 200))

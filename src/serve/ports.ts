@@ -6,6 +6,7 @@ import type {
   HistoryWindow,
   Invitation,
   Nodes,
+  Past,
   Rundown,
   Targets,
   Timeline,
@@ -27,13 +28,17 @@ export type NodeEvent = { readonly type: 'graph' } | { readonly type: 'links' } 
 /** What serve needs from the node. Names that do not exist throw MW_UNKNOWN_NAME. */
 export type NodePort = {
   graph(): Graph
+  /** The graph as it was. Throws MW_NO_PAST where nothing is kept of that time. */
+  graphAt(atMs: number): Promise<Graph>
+  /** Null stands for the oldest time kept, and for now. */
+  past(fromMs: number | null, toMs: number | null): Promise<Past>
   rundown(): Rundown
   nodes(): Nodes
   targets(): Targets
   why(from: string, to: string): Promise<Why>
   history(from: string, to: string, window: HistoryWindow): Promise<History>
-  /** Newest first; `before` is a seq. */
-  timeline(query: { limit: number; before?: number }): Promise<Timeline>
+  /** Newest first; `before` is a seq, `untilMs` a time that no entry is later than. */
+  timeline(query: { limit: number; before?: number; untilMs?: number }): Promise<Timeline>
   invite(): Promise<Invitation>
   /** Leaves the grid: says goodbye and forgets the grid key. The node runs on alone. */
   leave(): Promise<void>

@@ -13,6 +13,7 @@ import {
   LIMITS,
   LinksChanged,
   Nodes,
+  Past,
   Rundown,
   Targets,
   Timeline,
@@ -35,6 +36,7 @@ export const NAMED = {
   Invitation,
   LinksChanged,
   Nodes,
+  Past,
   Rundown,
   SamplePoint: History.shape.points.element,
   TargetView: Targets.shape.targets.element,
@@ -63,8 +65,11 @@ const answersOrNone = <T extends z.ZodType>(schema: T, description: string) => (
   400: BAD,
   401: NO_TOKEN,
   403: FORBIDDEN,
-  404: failure('MW_UNKNOWN_NAME or MW_NOT_FOUND: there is no such thing here'),
+  404: failure('MW_UNKNOWN_NAME, MW_NOT_FOUND or MW_NO_PAST: there is no such thing here'),
 })
+
+/** From 1970 to 9999: what a date can be made of. */
+const Time = z.iso.datetime({ offset: true })
 
 const Ends = z.object({
   from: Label.describe('id of the node that looks'),
@@ -97,7 +102,25 @@ export const routes = {
     description: 'Without a token where the setting `metrics` says so.',
     responses: { 200: line('the text format, 0.0.4'), 401: NO_TOKEN, 403: FORBIDDEN },
   }),
-  graph: createRoute({ method: 'get', path: '/api/graph', summary: 'What can reach what', responses: answers(Graph, 'the graph') }),
+  graph: createRoute({
+    method: 'get',
+    path: '/api/graph',
+    summary: 'What can reach what, now or at a time past',
+    request: { query: z.object({ at: Time.optional().describe('a time past; now unless given') }) },
+    responses: answersOrNone(Graph, 'the graph'),
+  }),
+  past: createRoute({
+    method: 'get',
+    path: '/api/past',
+    summary: 'How far back the graph can be shown, and when it changed',
+    request: {
+      query: z.object({
+        from: Time.optional().describe('begin of the range; the oldest time kept unless given'),
+        to: Time.optional().describe('end of the range; now unless given'),
+      }),
+    },
+    responses: answers(Past, 'the reach and the changes'),
+  }),
   status: createRoute({
     method: 'get',
     path: '/api/status',
@@ -133,6 +156,7 @@ export const routes = {
       query: z.object({
         limit: z.coerce.number().int().min(1).max(LIMITS.timelineEntries).default(100),
         before: z.coerce.number().int().min(1).optional().describe('a seq: only older entries'),
+        until: Time.optional().describe('a time: no later entries'),
       }),
     },
     responses: answers(Timeline, 'the entries'),

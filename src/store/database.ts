@@ -113,8 +113,11 @@ export function openDatabase(path: string | null, keep: Keep, onTrouble: (messag
           return journal.turns(question.pair, question.from, question.limit)
         case 'facts':
           return past.at(question.atMs)
-        case 'moments':
-          return { oldestMs: past.oldestMs(), moments: journal.moments(question.fromMs, question.toMs, question.stepMs) }
+        case 'moments': {
+          const oldestMs = past.oldestMs()
+          const { fromMs, toMs, count } = question
+          return { oldestMs, moments: journal.moments(fromMs ?? oldestMs ?? toMs, toMs, count) }
+        }
         case 'check':
           return checkChain(question.from)
         case 'size':

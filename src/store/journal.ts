@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Moment } from './messages.ts'
 
 /** A journal row as it lies in the database. `event` is the canonical JSON that the hash covers, byte for byte. */
 export type JournalRow = { seq: number; at: string; event: string; hash: string }
+
+/** A step of time with how many links and members changed in it, and how many of those to something bad. */
+export type Moment = { atMs: number; changes: number; bad: number }
 
 export type ChainLink = { seq: number; hash: string }
 
@@ -102,8 +104,10 @@ export function openJournal(db: DatabaseSync) {
       page.all(until === null ? beforeSeq : Math.min(beforeSeq, seqAfter(until)), limit) as JournalRow[],
     /** Turns of one link, newest first. */
     turns: (pair: string, from: string, limit: number): JournalRow[] => turnsOf.all(pair, from, limit) as JournalRow[],
-    /** How many links and members changed in each step of [fromMs, toMs), steps without a change left out. */
-    moments(fromMs: number, toMs: number, stepMs: number): Moment[] {
+    /** How many links and members changed in each of at most `count` steps of [fromMs, toMs), those without a change left out. */
+    moments(fromMs: number, toMs: number, count: number): Moment[] {
+      if (!(toMs > fromMs)) return []
+      const stepMs = Math.max(1_000, Math.ceil((toMs - fromMs) / count))
       const rows = changes.all(fromMs, stepMs, isoOf(fromMs), isoOf(toMs)) as { bucket: number; changes: number; bad: number }[]
       return rows.map(({ bucket, changes, bad }) => ({ atMs: fromMs + bucket * stepMs, changes, bad }))
     },

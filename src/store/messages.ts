@@ -1,5 +1,5 @@
 import type { SamplePoint } from '../contract/samples.ts'
-import type { ChainLink, ChainPart, JournalRow } from './journal.ts'
+import type { ChainLink, ChainPart, JournalRow, Moment } from './journal.ts'
 import type { KeptNode } from './kept.ts'
 
 /** A measurement on its way to the storage thread: one probe of our own, or figures that another node told. */
@@ -15,7 +15,6 @@ export type FactsAt =
   | { type: 'facts'; card: string; hash: string | null; nodes: KeptNode[] }
   | { type: 'gap'; fromMs: number; toMs: number | null; oldestMs: number }
   | { type: 'none'; oldestMs: number | null }
-export type Moment = { atMs: number; changes: number; bad: number }
 
 export type Keep = { budgetBytes: number; keepSecondsMs: number; keepTensMs: number; keepMinutesMs: number }
 
@@ -27,7 +26,7 @@ export type Question =
   | { type: 'journal'; beforeSeq: number; limit: number; until?: string | null }
   | { type: 'turns'; pair: string; from: string; limit: number }
   | { type: 'facts'; atMs: number }
-  | { type: 'moments'; fromMs: number; toMs: number; stepMs: number }
+  | { type: 'moments'; fromMs: number | null; toMs: number; count: number }
   | { type: 'check'; from: ChainLink | null }
   | { type: 'size' }
   | { type: 'close' }

@@ -254,7 +254,7 @@ export async function createStore(options: StoreOptions, path: string | null, st
       counters.unreadableEntries += found.nodes.length - nodes.length
       return { ...found, card: card.data, nodes }
     },
-    moments: (fromMs, toMs, stepMs) => ask({ type: 'moments', fromMs, toMs, stepMs }),
+    moments: (fromMs, toMs, count) => ask({ type: 'moments', fromMs, toMs, count }),
     async turns(from, to, fromMs, limit) {
       const rows = await ask({ type: 'turns', pair: `${from}>${to}`, from: new Date(fromMs).toISOString(), limit })
       return rows.flatMap(readable)

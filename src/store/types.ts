@@ -1,7 +1,8 @@
 import type { JournalEntry, JournalEvent, MidwatchError, SamplePoint } from '../contract/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { KeptNode, RunCard } from './kept.ts'
-import type { FactsAt, Keep, Moment, QueuedFact } from './messages.ts'
+import type { Moment } from './journal.ts'
+import type { FactsAt, Keep, QueuedFact } from './messages.ts'
 
 export type StoreOptions = Keep & {
   /** The data folder, which must exist and be this process's alone; null keeps everything in memory, and little of it. */
@@ -47,8 +48,8 @@ export type Store = {
   keepFact(fact: QueuedFact): boolean
   /** What was known of every node at a time. */
   factsAt(atMs: number): Promise<KeptAt>
-  /** How far back facts go, and how much changed in each step of [fromMs, toMs). */
-  moments(fromMs: number, toMs: number, stepMs: number): Promise<{ oldestMs: number | null; moments: Moment[] }>
+  /** How far back facts go, and how much changed in each of at most `count` steps of [fromMs, toMs). Null begins where the facts begin. */
+  moments(fromMs: number | null, toMs: number, count: number): Promise<{ oldestMs: number | null; moments: Moment[] }>
   /** Turns of the link between two labels since `fromMs`, newest first. */
   turns(from: string, to: string, fromMs: number, limit: number): Promise<JournalEntry[]>
   /** Newest first; `before` is a seq to go on from, `until` a time that none is later than. At most LIMITS.timelineEntries. */

@@ -89,6 +89,7 @@ export function entry(seq: number): TimelineEntry {
   return { seq, at: AT, text: 'a to c is down', tone: 'bad', event: { type: 'fault.switched', fault: 'x', on: true } }
 }
 
+export const FAKE_OLDEST_MS = Date.parse('2026-02-01T00:00:00.000Z')
 const POINT: SamplePoint = { atMs: 1_772_335_200_000, sent: 1, lost: 0, rttMsMin: 0.3, rttMsP50: 0.4, rttMsMax: 0.5 }
 
 export type FakeNode = NodePort & {
@@ -144,6 +145,15 @@ export function createFakeNode(): FakeNode {
     nodes: () => ({ nodes: node.current.nodes }),
     targets: () => ({ targets: node.current.targets.map((target) => ({ ...target, links: [] })) }),
     why: async (from, to) => ({ link: linkOf(from, to), sentences: ['It is so.'], otherWay: null, viaOthers: [], points: [POINT] }),
+    graphAt: async (atMs) => {
+      if (atMs < FAKE_OLDEST_MS) throw new MidwatchError('MW_NO_PAST', 'Nothing is kept of that time.')
+      node.calls.push(`graphAt ${atMs}`)
+      return { ...node.current, at: new Date(atMs).toISOString() }
+    },
+    past: async (fromMs, toMs) => {
+      node.calls.push(`past ${fromMs} ${toMs}`)
+      return { from: new Date(FAKE_OLDEST_MS).toISOString(), to: AT, moments: [{ at: AT, changes: 2, bad: 1 }] }
+    },
     history: async (from, to, window) => {
       linkOf(from, to)
       node.calls.push(`history ${window}`)
