@@ -31,7 +31,27 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
   }
 }
 
-/** The same for a few bytes that must be on the disk before the next line runs. Blocks for as long as the disk takes; the folder's entry may be a moment behind. */
+/** A file that is written piece by piece under a temporary name; it gets its own with `keep`, when all of it is on the disk. */
+export type FileInPieces = { write(text: string): Promise<void>; keep(): Promise<void>; discard(): Promise<void> }
+
+export async function writeInPieces(path: string): Promise<FileInPieces> {
+  const temporary = `${path}.tmp`
+  const file = await open(temporary, 'w', 0o600)
+  return {
+    write: (text) => file.appendFile(text),
+    async keep() {
+      await file.sync()
+      await file.close()
+      await rename(temporary, path)
+    },
+    async discard() {
+      await file.close()
+      await unlink(temporary)
+    },
+  }
+}
+
+/** Replaces a file of a few bytes that must be on the disk before the next line runs. Blocks for as long as the disk takes; the folder's entry may be a moment behind. */
 export function writeSmallFileNow(path: string, data: string): void {
   const temporary = `${path}.${Buffer.from(systemRandomness.bytes(6)).toString('hex')}.tmp`
   const file = openSync(temporary, 'wx', 0o600)

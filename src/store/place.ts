@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import { fileSizeBytes, moveAside, touchPrivate } from '../platform/index.ts'
 
 /** The files of a SQLite database: its pages, write-ahead log and the log's index. */
@@ -11,9 +12,18 @@ export const prepareFile = (path: string): Promise<void> => touchPrivate(path)
  * matching name, so that sqlite3 can still open what is left.
  */
 export async function setAside(path: string, nowMs: number): Promise<string> {
-  const aside = `${path}.damaged-${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  const aside = `${path}.damaged-${stamp(nowMs)}`
   for (const suffix of SUFFIXES) await moveAside(`${path}${suffix}`, `${aside}${suffix}`)
   return aside
+}
+
+/** Beside a database: where its journal is saved to when it is set aside. */
+export function journalFileBeside(path: string, nowMs: number): string {
+  return join(dirname(path), `journal-${stamp(nowMs)}.jsonl`)
+}
+
+function stamp(nowMs: number): string {
+  return new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
 }
 
 /** What the database takes on the disk. */

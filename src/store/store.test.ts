@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LIMITS, linkKey, type JournalEvent, type MidwatchError } from '../contract/index.ts'
 import { systemClock } from '../platform/index.ts'
@@ -95,8 +96,39 @@ describe('a store', () => {
     const store = await open()
     store.append(event(1))
     expect(await store.verify()).toMatchObject({ ok: true, entries: 1 })
-    expect(errors).toMatchObject([{ code: 'MW_STORE', message: expect.stringContaining('fresh') }])
+    await vi.waitFor(() => expect(errors).toMatchObject([{ code: 'MW_STORE', message: expect.stringContaining('fresh') }]))
     expect(await setAside()).toHaveLength(1)
+    expect((await readdir(dir)).filter((name) => name.startsWith('journal-'))).toEqual([])
+  })
+
+  test('saves the journal of a database that a newer program made, names both, and runs on', async () => {
+    const before = await open()
+    for (let n = 1; n <= 1_200; n++) before.append(event(n))
+    await before.close()
+    const db = new DatabaseSync(join(dir, 'midwatch.db'))
+    db.exec('PRAGMA user_version = 99')
+    db.close()
+    const store = await open()
+    store.append(event(1))
+    expect(await store.verify()).toMatchObject({ ok: true, entries: 1 })
+    await vi.waitFor(() => expect(errors).toHaveLength(1))
+    const [aside] = await setAside()
+    const saved = (await readdir(dir)).filter((name) => /^journal-\d+T\d+Z\.jsonl$/.test(name))
+    expect(saved).toHaveLength(1)
+    expect(errors[0]?.message).toMatch(/version 99/)
+    expect(errors[0]?.message).toContain(join(dir, aside!))
+    expect(errors[0]?.message).toContain(`1200 entries of its journal as ${join(dir, saved[0]!)}`)
+    const lines = (await readFile(join(dir, saved[0]!), 'utf8')).trimEnd().split('\n')
+    expect(lines.map((line) => (JSON.parse(line) as { seq: number }).seq)).toEqual(Array.from({ length: 1_200 }, (_, n) => n + 1))
+    expect((await stat(join(dir, saved[0]!))).mode & 0o077).toBe(0)
+  })
+
+  test('begins anew on an empty file', async () => {
+    await writeFile(join(dir, 'midwatch.db'), '')
+    const store = await open()
+    store.append(event(1))
+    expect(await store.verify()).toMatchObject({ ok: true, entries: 1 })
+    expect(errors).toEqual([])
   })
 
   test('replaces a database whose pages turn out to be damaged while it runs, and loses no event of that moment', async () => {

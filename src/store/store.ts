@@ -3,8 +3,9 @@ import { every } from '../platform/index.ts'
 import { canonicalJson, type ChainLink, type JournalRow } from './journal.ts'
 import type { Answers, FromThread, Question } from './messages.ts'
 import { KeptNode, RunCard } from './kept.ts'
-import { prepareFile, setAside, sizeOnDisk } from './place.ts'
+import { journalFileBeside, prepareFile, setAside, sizeOnDisk } from './place.ts'
 import { createQueue } from './queue.ts'
+import { rescueJournal } from './rescue.ts'
 import type { StartThread, Thread } from './thread.ts'
 import type { ChainCheck, KeptAt, Store, StoreOptions } from './types.ts'
 
@@ -37,6 +38,7 @@ export async function createStore(options: StoreOptions, path: string | null, st
   /** Where the database is; null in memory. */
   let place = path
   let setAsideOnce = false
+  let rescuing: Promise<void> = Promise.resolve()
   /** The next database to open is not the one that was written to before. */
   let fresh = false
   const questions = new Map<number, { resolve(value: never): void; reject(error: MidwatchError): void }>()
@@ -105,11 +107,22 @@ export async function createStore(options: StoreOptions, path: string | null, st
     fresh = true
     if (place !== null && beyondUse && !setAsideOnce) {
       setAsideOnce = true
-      const aside = await setAside(place, clock.wallMs()).catch(() => null)
-      if (aside !== null) return tell(`the database cannot be used (${message}); it is kept as ${aside} and a fresh one was begun`)
+      const nowMs = clock.wallMs()
+      const aside = await setAside(place, nowMs).catch(() => null)
+      if (aside !== null) {
+        rescuing = rescue(message, aside, journalFileBeside(place, nowMs))
+        return
+      }
     }
     tell(`no database at ${place}: ${message}; history is kept in memory until the next start`)
     place = null
+  }
+
+  /** Saves what can be read of the old journal while the fresh one is in use already, and tells of both. */
+  async function rescue(message: string, aside: string, file: string): Promise<void> {
+    const entries = await rescueJournal(aside, file).catch(() => 0)
+    const journal = entries > 0 ? `${entries} entries of its journal as ${file}` : 'nothing of its journal can be read'
+    tell(`the database cannot be used (${message}); it is kept as ${aside}, ${journal}, and a fresh one was begun`)
   }
 
   function restart(why: string): void {
@@ -219,7 +232,7 @@ export async function createStore(options: StoreOptions, path: string | null, st
     const written = flush().then(() => ask({ type: 'close' }))
     const { promise: late, resolve: giveUp } = Promise.withResolvers<void>()
     const cancel = clock.after(CLOSE_MS, giveUp)
-    await Promise.race([written, late]).catch((error: unknown) => tell(`not all was written: ${asMidwatchError(error).message}`))
+    await Promise.race([Promise.all([written, rescuing]), late]).catch((error: unknown) => tell(`not all was written: ${asMidwatchError(error).message}`))
     cancel()
     await thread?.end()
   }
