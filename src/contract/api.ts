@@ -90,7 +90,7 @@ export const Past = z.object({
   to: z.iso.datetime(),
   moments: z
     .array(z.object({ at: z.iso.datetime(), changes: z.number().int(), bad: z.number().int() }))
-    .describe('buckets of the asked range in which something changed, oldest first'),
+    .describe('buckets of the asked range in which something changed, oldest first; `at` is when the last of it changed'),
 })
 export type Past = z.infer<typeof Past>
 
