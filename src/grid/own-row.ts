@@ -61,8 +61,7 @@ export class OwnRow {
   }
 
   setLinks(links: readonly LinkClaim[], degraded: readonly Degraded[]): void {
-    const isSame = JSON.stringify([links, degraded]) === JSON.stringify([this.#row.links, this.#row.degraded])
-    if (isSame || this.#row.left) return
+    if (this.#row.left || (isSame(links, this.#row.links) && degraded.join() === this.#row.degraded.join())) return
     if (degraded.join() !== this.#row.degraded.join()) this.#options.onDegraded(degraded)
     this.#row = { ...this.#row, links, degraded }
     this.#publishIfSpeaking()
@@ -140,4 +139,11 @@ export class OwnRow {
     this.publish()
     this.pulse()
   }
+}
+
+/** Asked several times a second with mostly the very same claims, so those are not looked into. */
+function isSame(links: readonly LinkClaim[], before: readonly LinkClaim[]): boolean {
+  return (
+    links.length === before.length && links.every((link, at) => link === before[at] || JSON.stringify(link) === JSON.stringify(before[at]))
+  )
 }
