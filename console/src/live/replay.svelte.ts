@@ -25,7 +25,8 @@ const KEPT_PICTURES = 200
 class Replay {
   /** The bar is open; it also is whenever a moment is shown. */
   wanted = $state(false)
-  spanMs = $state(3_600_000)
+  /** The night, at first. */
+  spanMs = $state(12 * 3_600_000)
   past = $state.raw<Past | null>(null)
   picture = $state.raw<Picture | null>(null)
   /** Why there is no picture of the moment that the address names. */

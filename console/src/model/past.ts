@@ -33,14 +33,22 @@ export function usefulSpans(past: Pick<Past, 'from' | 'to'>): readonly (typeof S
   return SPANS.filter((_, i) => i === 0 || keptMs > (SPANS[i - 1]?.spanMs ?? 0))
 }
 
-export function nextChange(moments: Moments, atMs: number): number | null {
-  const found = moments.find(({ at }) => Date.parse(at) > atMs)
-  return found ? Date.parse(found.at) : null
+/** A change is looked at a moment later: of a death the first link tells first, and within a second they all have. */
+const SETTLED_MS = 1_000
+export function justAfter(iso: string): string {
+  return new Date(Date.parse(iso) + SETTLED_MS).toISOString()
 }
 
+/** When to look at the first change that `atMs` does not show yet. */
+export function nextChange(moments: Moments, atMs: number): number | null {
+  const found = moments.find(({ at }) => Date.parse(at) > atMs)
+  return found ? Date.parse(found.at) + SETTLED_MS : null
+}
+
+/** When to look at the last change before the one that `atMs` shows. */
 export function previousChange(moments: Moments, atMs: number): number | null {
-  const found = moments.findLast(({ at }) => Date.parse(at) < atMs)
-  return found ? Date.parse(found.at) : null
+  const found = moments.findLast(({ at }) => Date.parse(at) + SETTLED_MS < atMs)
+  return found ? Date.parse(found.at) + SETTLED_MS : null
 }
 
 /** Steps of an arrow key over a whole range. */
