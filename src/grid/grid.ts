@@ -33,6 +33,8 @@ const TELL_ROWS_UP_TO_NODES = 200
 export class Grid {
   readonly table = new RowTable()
   readonly counters: GridCounters = newCounters()
+  /** Where the last datagram came from that was refused, by the counter that it went to. */
+  readonly refusedFrom: Partial<Record<keyof GridCounters, string>> = {}
   readonly #options: GridOptions
   readonly #self: Identity
   readonly #opener: Opener
@@ -248,21 +250,24 @@ export class Grid {
 
   // ── Listening ──
 
+  #refuse(kind: keyof GridCounters, source: Address): void {
+    this.counters[kind]++
+    this.refusedFrom[kind] = source.host
+  }
+
   #receive(bytes: Uint8Array, source: Address): void {
     if (!this.#running) return
     const opened = this.#opener.open(bytes)
     if (!opened.ok) {
-      this.counters[REFUSALS[opened.why]]++
-      return
+      return this.#refuse(REFUSALS[opened.why], source)
     }
     const packet = decodePacket(opened.plain)
     if (!packet || packet.sender === this.#self || !ownsSession(opened.session, packet.sender)) {
-      this.counters.refusedStale++
-      return
+      return this.#refuse('refusedStale', source)
     }
     const known = this.table.get(packet.sender)
     if (known && packet.incarnation < known.row.incarnation) {
-      this.counters.refusedStale++
+      this.#refuse('refusedStale', source)
       // Old packets played again, or a node set back to an earlier state: told what it said since, it will go beyond that.
       this.#comparing.remind(packet.sender)
       return

@@ -26,6 +26,7 @@ import { openDataDir, withoutDisk, type Memory } from './data-dir.ts'
 import { createLog } from './log.ts'
 import { Recorder } from './recorder.ts'
 import { Changes, createPort } from './port.ts'
+import { refusedByGrid, Refusals } from './refusals.ts'
 import { Seat } from './seat.ts'
 import { PROGRAM_VERSION } from './version.ts'
 import { Views } from './views.ts'
@@ -187,6 +188,8 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
     unexpected: (error) => log.error({ error: asMidwatchError(error).message }, 'the API met something unexpected'),
   })
   closers.push(() => serve.close())
+  const refusals = new Refusals(clock, log, () => ({ ...refusedByGrid(seat.grid), ...serve.refusals() }))
+  closers.push(() => refusals.stop())
   const listener = await listenTcp(host, udp.port, (socket, firstByte) => {
     if (firstByte === STREAM_FIRST_BYTE) void seat.grid.accept(streamOf(socket), seat.invitations)
     else serve.handleSocket(socket)

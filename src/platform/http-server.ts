@@ -9,7 +9,8 @@ import { isLoopback } from './loopback.ts'
 export type HttpServer = {
   /** Takes over a connected socket. What was read from it already must have been unshifted. */
   handleSocket(socket: Socket): void
-  readonly counters: { open: number; refused: number }
+  /** `malformed`: what came was no HTTP. */
+  readonly counters: { open: number; refused: number; malformed: number }
   /** Lets answers under way end for `graceMs`, then cuts. */
   close(graceMs: number): Promise<void>
 }
@@ -57,14 +58,21 @@ export function createHttpServer(options: {
   const plain = createServer(common, options.listener)
   const secure = options.tls === null ? null : createSecure(common, options.tls, options.listener, bounds)
   const servers = secure === null ? [plain] : [plain, secure]
+  const counters = { open: 0, refused: 0, malformed: 0 }
   // A server that never listens does not enforce its time-outs: Node starts their check at this event.
   for (const server of servers) {
     server.setTimeout(bounds.idleMs)
     server.emit('listening')
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      counters.malformed++
+      const answer = answerToGarbage(error.code ?? '')
+      // In the middle of another answer these bytes would be taken for a part of it.
+      if (answer !== null && socket.writable && socket.bytesWritten === 0) socket.end(`HTTP/1.1 ${answer}\r\nConnection: close\r\n\r\n`)
+      else socket.destroy()
+    })
   }
 
   const sockets = new Set<Socket>()
-  const counters = { open: 0, refused: 0 }
   let strangers = 0
   let closing = false
 
@@ -114,6 +122,14 @@ export function createHttpServer(options: {
   }
 
   return { handleSocket, counters, close }
+}
+
+/** What Node answers by itself to what its parser cannot read; null for what was no HTTP at all. */
+function answerToGarbage(code: string): string | null {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large'
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return '413 Payload Too Large'
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout'
+  return code.startsWith('HPE_') ? '400 Bad Request' : null
 }
 
 function createSecure(common: ServerOptions, tls: { cert: string; key: string }, listener: RequestListener, bounds: HttpBounds): TlsServer {

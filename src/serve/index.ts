@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { MidwatchError, type Rundown } from '../contract/index.ts'
-import { createHttpServer, type Clock, type HttpBounds, type Randomness } from '../platform/index.ts'
+import { createHttpServer, plainAddress, type Clock, type HttpBounds, type Randomness } from '../platform/index.ts'
 import { HSTS, SECURITY_HEADERS, answerTo } from './answers.ts'
 import { consoleLink, createApp } from './app.ts'
 import { createAssets } from './assets.ts'
@@ -43,6 +43,8 @@ export type Serve = {
   handleSocket(socket: Socket): void
   /** A link that opens the console at `baseUrl` (http://127.0.0.1:8777), good until this process ends. */
   consoleLink(baseUrl: string): string
+  /** What it refused since it began, by kind: `malformed`, `connections`, or the status of the answer (`401`). */
+  refusals(): Record<string, { count: number; from: string | null }>
   close(): Promise<void>
 }
 
@@ -67,6 +69,7 @@ export function createServe(options: ServeOptions): Serve {
     program: options.program,
   })
   const answered = new Map<number, number>()
+  const refusedFrom = new Map<number, string>()
   const answer = getRequestListener(app.fetch, { hostname: 'localhost', overrideGlobalObjects: false, errorHandler: unusable })
   const server = createHttpServer({ listener, tls, clock, ...(options.bounds ? { bounds: options.bounds } : {}) })
 
@@ -74,7 +77,12 @@ export function createServe(options: ServeOptions): Serve {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
     // Browsers keep it for every port of a host, and on localhost other ports are other people's plain servers.
     if (isSecure(request) && !/^localhost(:|$)/i.test(request.headers.host ?? '')) response.setHeader('Strict-Transport-Security', HSTS)
-    response.once('close', () => answered.set(response.statusCode, (answered.get(response.statusCode) ?? 0) + 1))
+    const from = plainAddress(request.socket.remoteAddress ?? '')
+    response.once('close', () => {
+      const { statusCode } = response
+      answered.set(statusCode, (answered.get(statusCode) ?? 0) + 1)
+      if (statusCode >= 400) refusedFrom.set(statusCode, from)
+    })
     void answer(request, response)
   }
 
@@ -97,6 +105,7 @@ export function createServe(options: ServeOptions): Serve {
         values: [...answered].map(([code, value]) => ({ labels: { code: String(code) }, value })),
       },
       gauge('midwatch_http_connections', 'HTTP connections open', server.counters.open),
+      counter('midwatch_http_malformed_total', 'what came on a connection and was no HTTP', server.counters.malformed),
       counter('midwatch_http_connections_refused_total', 'connections beyond the bound', server.counters.refused),
       gauge('midwatch_http_event_clients', 'clients of server-sent events', hub.counters.clients),
       counter('midwatch_http_event_clients_behind_total', 'times that a client read too slowly and missed events', hub.counters.dropped),
@@ -105,6 +114,14 @@ export function createServe(options: ServeOptions): Serve {
 
   return {
     handleSocket: (socket) => server.handleSocket(socket),
+    refusals() {
+      const byStatus = [...answered].filter(([status]) => status >= 400)
+      return {
+        ...Object.fromEntries(byStatus.map(([status, count]) => [status, { count, from: refusedFrom.get(status) ?? null }])),
+        malformed: { count: server.counters.malformed, from: null },
+        connections: { count: server.counters.refused, from: null },
+      }
+    },
     consoleLink: (baseUrl) => consoleLink(baseUrl, credentials),
     close: async () => {
       hub.close()
