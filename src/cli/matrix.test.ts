@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Graph } from '../contract/index.ts'
+import { Graph, type LinkState } from '../contract/index.ts'
 import { fakeGraph } from '../../test/support/fake-node.ts'
 import { matrixLines } from './matrix.ts'
 import { createOutput } from './output.ts'
@@ -38,4 +38,29 @@ test('a graph of one node alone draws', () => {
       '\n',
     ),
   ).toContain('1 node in 1 site')
+})
+
+test('a pair of nodes that is not probed is told from one that is not known', () => {
+  const graph = Graph.parse(fakeGraph)
+  const lines = matrixLines(width(80), { ...graph, links: graph.links.filter(({ to }) => to !== 'ams-2') })
+  expect(lines).toContain('  2 fra-1 . \\ ✓')
+  expect(lines.at(-1)).toMatch(/, \. not probed$/)
+})
+
+test('a grid in which not everyone probes everyone is shown by site, with the worst that each says of the other', () => {
+  const graph = Graph.parse(fakeGraph)
+  const [first] = graph.nodes
+  const [link] = graph.links
+  const nodes = Array.from({ length: 300 }, (_, i) => ({ ...first!, id: `n${i}`, site: `s${i % 3}` }))
+  const say = (from: string, to: string, state: LinkState) => ({ ...link!, from, to, toType: 'node' as const, state })
+  const links = [say('n0', 'n1', 'up'), say('n3', 'n4', 'down'), say('n1', 'n0', 'up'), say('n0', 'n3', 'unknown'), say('n0', 'n6', 'up')]
+  const lines = matrixLines(width(80), { ...graph, targets: [], nodes, links })
+  expect(lines.slice(3)).toEqual([
+    '       1 2 3',
+    '  1 s0 ✓ ✗ .',
+    '  2 s1 ✓ \\ .',
+    '  3 s2 . . \\',
+    '',
+    'Each site looks at the columns, and shows the worst of its links: ✓ up, ✗ down, . not probed',
+  ])
 })

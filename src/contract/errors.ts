@@ -38,6 +38,10 @@ export const ERRORS = {
   MW_INVITATION: { cause: 'The text is not a Midwatch invitation.', next: 'Paste the whole command that `midwatch invite` printed.' },
   MW_IN_GRID: { cause: 'This node already belongs to a grid.', next: 'Run `midwatch leave` first, or use another folder with --data.' },
   MW_UNKNOWN_NAME: { cause: 'No node or target has that name.', next: 'Run `midwatch nodes` or `midwatch targets` for the names.' },
+  MW_NOT_PROBED: {
+    cause: 'That node does not probe the other one: there is no link between them.',
+    next: 'Ask about a link that the message names, or run `midwatch graph` for those that there are.',
+  },
   MW_NOT_FOUND: { cause: 'There is nothing at that address.', next: 'GET /api/openapi.json lists what there is.' },
   MW_BAD_REQUEST: {
     cause: 'The request does not fit what the API takes.',

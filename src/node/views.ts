@@ -17,7 +17,7 @@ import {
 import { mergeGraph, type NodeFacts, type RowLink } from '../judge/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
-import { whySentences } from '../tell/index.ts'
+import { notProbedText, whySentences } from '../tell/index.ts'
 import { cardOf } from './facts.ts'
 import type { OwnLinks } from './own-links.ts'
 import type { Seat } from './seat.ts'
@@ -167,7 +167,8 @@ function findLink(graph: Graph, from: string, to: string): GraphLink {
   const link = links.find((link) => link.toType === 'node') ?? links[0]
   if (link) return link
   const exists = graph.nodes.some((node) => node.id === to) || graph.targets.some((target) => target.id === to)
-  throw new MidwatchError('MW_UNKNOWN_NAME', exists ? `${from} does not probe ${to}` : `no node or target is called ${to}`)
+  if (exists) throw new MidwatchError('MW_NOT_PROBED', notProbedText(graph, from, to))
+  throw new MidwatchError('MW_UNKNOWN_NAME', `no node or target is called ${to}`)
 }
 
 function keyOf(graph: Graph, link: GraphLink): string {

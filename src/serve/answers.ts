@@ -9,6 +9,7 @@ const STATUS: Partial<Record<ErrorCode, ErrorStatus>> = {
   MW_FORBIDDEN: 403,
   MW_NOT_FOUND: 404,
   MW_UNKNOWN_NAME: 404,
+  MW_NOT_PROBED: 404,
   MW_NO_PAST: 404,
   MW_IN_GRID: 409,
   MW_LIMIT: 429,

@@ -65,7 +65,7 @@ const answersOrNone = <T extends z.ZodType>(schema: T, description: string) => (
   400: BAD,
   401: NO_TOKEN,
   403: FORBIDDEN,
-  404: failure('MW_UNKNOWN_NAME, MW_NOT_FOUND or MW_NO_PAST: there is no such thing here'),
+  404: failure('MW_UNKNOWN_NAME, MW_NOT_PROBED, MW_NOT_FOUND or MW_NO_PAST: there is no such thing here'),
 })
 
 /** From 1970 to 9999: what a date can be made of. */

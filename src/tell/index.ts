@@ -1,4 +1,5 @@
 export { findings } from './findings.ts'
+export { notProbedText } from './not-probed.ts'
 export { rundown } from './rundown.ts'
 export { statusText } from './status.ts'
 export { timelineText } from './timeline.ts'
