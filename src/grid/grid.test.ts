@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LIMITS, type Identity } from '../contract/index.ts'
-import { keysNumber, signedRow } from '../../test/support/grid-makers.ts'
+import { keysNumber, onlyKey, signedRow } from '../../test/support/grid-makers.ts'
 import { agree, GRID_KEY, targetClaim, virtualNode, virtualNodes } from '../../test/support/virtual-grid.ts'
 import { VirtualWorld, type VirtualHost } from '../../test/support/virtual-network.ts'
 import { identityBytes } from './keys.ts'
@@ -11,7 +11,7 @@ import { encodeMessage, encodePacket, type Message } from './wire.ts'
 /** A host that knows the grid key, and does with it what it likes. */
 function insider(world: VirtualWorld, sender = keysNumber(66)) {
   const host: VirtualHost = world.host('10.6.6.6')
-  const sealer = createSealer(GRID_KEY, host.random)
+  const sealer = createSealer(onlyKey(GRID_KEY), host.random)
   let receivedBytes = 0
   host.network.onDatagram((bytes) => (receivedBytes += bytes.length))
   const sendPlain = (plain: Uint8Array): void => host.network.send(0, { host: '10.0.0.0', port: 8777 }, sealer.seal(plain))

@@ -10,10 +10,12 @@ import { PartsInbox, rowMessages } from './parts.ts'
 import { newCounters, type GridCounters, type GridOptions } from './ports.ts'
 import { MAX_MESSAGE_BYTES, paceOf, RHYTHM, type Pace } from './rhythm.ts'
 import type { LinkClaim, Row, Signed } from './row.ts'
+import { Rekeying } from './rekeying.ts'
+import type { KeyRing } from './ring.ts'
 import { REFUTING_BEATS } from './rumour.ts'
 import { createOpener, type Opener, type Session } from './seal.ts'
 import { FIGURES_PER_SKETCH, type Figure } from './sketch.ts'
-import { beatOf, compareVersions, RowTable, type Entry, type RowOutcome } from './table.ts'
+import { beatOf, compareVersions, RowTable, type Entry, type RowOutcome, type Strangers } from './table.ts'
 import { Talk } from './talk.ts'
 import { decodePacket, encodeMessage, type Message } from './wire.ts'
 
@@ -45,6 +47,7 @@ export class Grid {
   readonly #comparing: Comparing
   readonly #asking: Asking
   readonly #meetings: Meetings
+  readonly #rekeying: Rekeying
   readonly #parts = new PartsInbox()
   /** Where a node was before its last start, and until when: to notice one that is in two places. */
   readonly #movedFrom = new Map<Identity, { readonly address: string | null; readonly atMs: number }>()
@@ -54,10 +57,10 @@ export class Grid {
   #callingSeeds = false
 
   constructor(options: GridOptions) {
-    const { clock, random, network, gridKey, keys } = options
+    const { clock, random, network, ring, keys } = options
     this.#options = options
     this.#self = keys.identity
-    this.#opener = createOpener(gridKey, clock)
+    this.#opener = createOpener(ring, clock)
     this.#own = new OwnRow({
       ...options,
       table: this.table,
@@ -69,7 +72,10 @@ export class Grid {
       self: this.#self,
       clock,
       silentMs: () => this.pace.silentMs,
-      onChange: (change) => options.onEvent({ type: 'member', ...change }),
+      onChange: (change) => {
+        if (change.from === null || change.from === 'left') this.#rekeying.started(change.identity)
+        options.onEvent({ type: 'member', ...change })
+      },
       onAccusation: (subject) => this.#asking.accuse(subject),
       onSuspicion: (subject) => this.#asking.suspected(subject),
     })
@@ -81,7 +87,7 @@ export class Grid {
       clock,
       random,
       network,
-      gridKey,
+      ring,
       self: this.#self,
       incarnation: () => this.row.incarnation,
       audience: () => this.#audience(),
@@ -92,7 +98,28 @@ export class Grid {
       applyRow: (signed: Signed) => this.applyRow(signed),
       applyPulse: (signed: Signed) => this.#applyPulse(signed),
     }
-    this.#meetings = new Meetings({ clock, network, gridKey, port, counters: this.counters, onSeenAs: (host) => options.onSeenAs(host) })
+    this.#meetings = new Meetings({
+      clock,
+      network,
+      ring,
+      port,
+      counters: this.counters,
+      onSeenAs: (host) => options.onSeenAs(host),
+      onChanges: (changes) => this.#rekeying.take(changes),
+    })
+    this.#rekeying = new Rekeying({
+      ...options,
+      table: this.table,
+      talk: this.#talk,
+      label: options.card.id,
+      others: () => this.#members.others('up', 'suspect', 'down'),
+      callKeys: (address) => this.#meetings.callKeys(address),
+      forget: (identity) => {
+        this.#forget(identity)
+        // It may come in again with the row that it has, by the new key.
+        this.table.pardon(identity)
+      },
+    })
     this.#comparing = new Comparing(this.table, this.#talk, clock, (address) => void this.meet(address))
     this.#asking = new Asking({
       clock,
@@ -121,12 +148,28 @@ export class Grid {
     return paceOf(this.table.size, this.row.links.length)
   }
 
+  /** The grid's keys. */
+  get ring(): KeyRing {
+    return this.#options.ring
+  }
+
+  /** Changes the grid's key; those in `remove` do not get the new one. Resolves when this node has taken it. Errors: MW_REMOVED. */
+  changeKey(remove: readonly { readonly identity: Identity; readonly id: string }[] = []): Promise<void> {
+    return this.#rekeying.change(remove)
+  }
+
+  /** Nodes not yet heard under the key. */
+  waitingForKey(): Identity[] {
+    return this.#rekeying.waiting()
+  }
+
   /** Begins to speak. Before, a call of `meet` may have taught it a newer incarnation. */
   start(): void {
     this.#running = true
-    this.#talk.start()
+    if (!this.ring.outcast) this.#talk.start()
     this.#options.network.onDatagram((bytes, from) => this.#receive(bytes, from))
     this.#own.start()
+    this.#rekeying.start()
     const always = (everyMs: number) => (): number => everyMs
     this.#repeat(always(MEMBERSHIP.tickMs), () => this.#members.tick())
     this.#repeat(always(RHYTHM.roundMs), () => this.#talk.round({ type: 'summary', hash: this.table.hash() }))
@@ -156,6 +199,7 @@ export class Grid {
     this.#talk.stop()
     this.#asking.stop()
     this.#meetings.stop()
+    this.#rekeying.stop()
     for (const cancel of this.#timers) cancel()
     this.#timers = []
   }
@@ -262,7 +306,8 @@ export class Grid {
       return this.#refuse(REFUSALS[opened.why], source)
     }
     const packet = decodePacket(opened.plain)
-    if (!packet || packet.sender === this.#self || !ownsSession(opened.session, packet.sender)) {
+    const isOut = packet !== null && (this.ring.isRemoved(packet.sender) || this.ring.outcast !== null)
+    if (!packet || isOut || packet.sender === this.#self || !ownsSession(opened.session, packet.sender)) {
       return this.#refuse('refusedStale', source)
     }
     const known = this.table.get(packet.sender)
@@ -275,10 +320,13 @@ export class Grid {
     this.counters.packetsOpened++
     this.counters.messagesUnreadable += packet.unreadable
     this.#members.heard(packet.sender)
-    for (const message of packet.messages) this.#handle(packet.sender, message, source)
+    this.#rekeying.heard(packet.sender, opened.session.gridKey)
+    // Nobody comes in by a key that was replaced: a removed node holds it too, and could make up any name.
+    const strangers = opened.session.gridKey === this.ring.current.name ? 'welcome' : 'refused'
+    for (const message of packet.messages) this.#handle(packet.sender, message, source, strangers)
   }
 
-  #handle(from: Identity, message: Message, source: Address): void {
+  #handle(from: Identity, message: Message, source: Address, strangers: Strangers): void {
     switch (message.type) {
       case 'probe':
         return this.#options.onProbe(from, message.payload)
@@ -300,16 +348,18 @@ export class Grid {
       case 'digest':
         return this.#comparing.digest(from, message.ranges)
       case 'row':
-        return this.#judgeSender(from, source, this.applyRow(message))
+        return this.#judgeSender(from, source, this.applyRow(message, strangers))
       case 'row-part': {
         const known = this.table.get(message.identity)
         if (known && compareVersions(message, known.row) < 0) return
         const signed = this.#parts.add(from, message)
-        if (signed) this.#judgeSender(from, source, this.applyRow(signed))
+        if (signed) this.#judgeSender(from, source, this.applyRow(signed, strangers))
         return
       }
       case 'pulse':
         return this.#applyPulse(message)
+      case 'key':
+        return this.#rekeying.told(from, message)
       case 'sketch': {
         const news = this.table.applySketch(message)
         if (!news || news.identity === this.#self) return
@@ -330,9 +380,9 @@ export class Grid {
   }
 
   /** Merges a row that comes from elsewhere: a peer, or this node's own disk. */
-  applyRow(signed: Signed): RowOutcome['outcome'] | 'not-signed' {
-    if (this.#stopped) return 'known'
-    const result = this.table.apply(signed, this.#options.clock.monoMs())
+  applyRow(signed: Signed, strangers: Strangers = 'welcome'): RowOutcome['outcome'] | 'not-signed' {
+    if (this.#stopped || this.ring.outcast) return 'known'
+    const result = this.table.apply(signed, this.#options.clock.monoMs(), strangers)
     switch (result.outcome) {
       case 'refused':
         this.counters.rowsRefused++
@@ -426,11 +476,14 @@ export class Grid {
   #forgetLeft(): void {
     const now = this.#options.clock.monoMs()
     for (const { row, heardMs } of this.table.entries()) {
-      if (!row.left || now - heardMs < RHYTHM.forgetLeftMs) continue
-      for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking, this.#lies]) memory.forget(row.identity)
-      this.#movedFrom.delete(row.identity)
-      this.#options.onEvent({ type: 'row', identity: row.identity })
+      if (row.left && now - heardMs >= RHYTHM.forgetLeftMs) this.#forget(row.identity)
     }
+  }
+
+  #forget(identity: Identity): void {
+    for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking, this.#lies]) memory.forget(identity)
+    this.#movedFrom.delete(identity)
+    this.#options.onEvent({ type: 'row', identity })
   }
 
   async #callSeeds(): Promise<void> {
@@ -438,7 +491,9 @@ export class Grid {
     if (!isAlone || this.#callingSeeds) return
     this.#callingSeeds = true
     try {
-      const seeds = (await this.#options.seeds()).filter((seed) => formatAddress(seed) !== this.row.address)
+      // Those known before as well: after a change of key that this node missed, nobody's datagrams can be read here.
+      const known = this.#members.others('down').flatMap((identity) => this.#talk.addressOf(identity) ?? [])
+      const seeds = [...(await this.#options.seeds()), ...known].filter((seed) => formatAddress(seed) !== this.row.address)
       await Promise.all(pick(this.#options.random, seeds, SEEDS_AT_ONCE).map((seed) => this.meet(seed)))
     } catch {
       // Names that cannot be resolved now may be later.

@@ -13,10 +13,12 @@ const newcomer = keysNumber(5).identity
 function inviter(onUsed: (invitation: string, by: Identity) => Promise<void> = async () => {}) {
   const clock = createManualClock()
   const refused: string[] = []
+  const removed = new Set<string>()
   const invitations = createInvitations({
     clock,
     random: randomnessOf(dieOf(1)),
-    gridKey,
+    gridKey: () => gridKey,
+    isRemoved: (identity) => removed.has(identity),
     peers: () => ['10.0.0.2:8777', '10.0.0.3:8777'],
     onUsed,
     onRefused: (reason) => refused.push(reason),

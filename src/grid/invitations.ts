@@ -15,6 +15,8 @@ const SECRET_BYTES = 20
 
 const Token = z.tuple([z.instanceof(Uint8Array).refine((value) => value.length === SECRET_BYTES), z.array(HostPort).min(1).max(8)])
 const Request = z.tuple([z.literal('join'), Identity])
+/** Instead of a grant: this identity was removed. It has to come in as a new node. */
+const Removed = z.tuple([z.literal('removed')])
 const Grant = z.tuple([
   z.literal('grant'),
   z.instanceof(Uint8Array).refine((value) => value.length === 32),
@@ -40,12 +42,16 @@ export type Invitations = {
   keyOf(hint: Uint8Array): Uint8Array | null
   /** Answers a caller who proved the secret by its first frame. The invitation is used up before the key goes out. */
   answer(hint: Uint8Array, stream: SealedStream): Promise<void>
+  /** None that was made is good any more. */
+  revoke(): void
 }
 
 export type InvitationsOptions = {
   readonly clock: Clock
   readonly random: Randomness
-  readonly gridKey: Uint8Array
+  /** The grid's key of that moment. */
+  gridKey(): Uint8Array
+  isRemoved(identity: Identity): boolean
   /** Where the newcomer may find the grid: this node first. */
   peers(): string[]
   /** Writes down that it was used, before the key is handed out, so that a crash cannot make it good twice. */
@@ -88,6 +94,11 @@ export function createInvitations(options: InvitationsOptions): Invitations {
       const invitation = Buffer.from(hint).toString('hex')
       const bytes = await stream.receive()
       const request = bytes && parse(Request, bytes)
+      if (request && options.isRemoved(request[1])) {
+        refused('a removed node asked to come back under its old identity')
+        stream.send(encode(['removed']))
+        return stream.end()
+      }
       // Deleted between the first frame and the reply, with no wait between: two callers cannot both find it.
       if (!request || !open.delete(invitation)) {
         refused(request ? 'used by another at the same time' : 'caller did not know the secret')
@@ -95,9 +106,10 @@ export function createInvitations(options: InvitationsOptions): Invitations {
         return
       }
       await options.onUsed(invitation, request[1])
-      stream.send(encode(['grant', options.gridKey, options.peers().slice(0, 64), stream.remoteHost]))
+      stream.send(encode(['grant', options.gridKey(), options.peers().slice(0, 64), stream.remoteHost]))
       stream.end()
     },
+    revoke: () => open.clear(),
   }
 }
 
@@ -111,7 +123,7 @@ export function readToken(text: string): { secret: Uint8Array; addresses: string
   return { secret: parsed[0], addresses: parsed[1] }
 }
 
-/** Joins by a token: calls each of its addresses in turn. Errors: MW_INVITATION, MW_JOIN_UNREACHABLE, MW_JOIN_REFUSED. */
+/** Joins by a token: calls each of its addresses in turn. Errors: MW_INVITATION, MW_JOIN_UNREACHABLE, MW_JOIN_REFUSED, MW_REMOVED. */
 export async function acceptInvitation(
   text: string,
   identity: Identity,
@@ -134,6 +146,7 @@ export async function acceptInvitation(
     sealed?.send(encode(['join', identity]))
     const bytes = (await sealed?.receive()) ?? null
     sealed?.end()
+    if (bytes && parse(Removed, bytes)) throw new MidwatchError('MW_REMOVED', 'the grid removed the node with this identity')
     const grant = bytes && parse(Grant, bytes)
     if (grant) return { gridKey: grant[1], peers: [address, ...grant[2].filter((peer) => peer !== address)], seenAs: plainHost(grant[3]) }
     // Who refuses hangs up at once; who is busy, or is no Midwatch, lets us wait. Either may be another host with that address: go on.

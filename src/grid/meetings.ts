@@ -1,34 +1,40 @@
-import { createHash } from 'node:crypto'
 import { LIMITS } from '../contract/index.ts'
 import type { Address, ByteStream, Clock, Network } from '../platform/index.ts'
 import { answerExchange, callExchange, type ExchangePort } from './exchange.ts'
+import { answerHandover, callHandover } from './handover.ts'
+import type { KeyName } from './keys.ts'
 import type { GridCounters } from './ports.ts'
+import type { KeyRing } from './ring.ts'
+import type { Signed } from './row.ts'
 import { answerSealed, callSealed, type SealedStream, type StreamMode } from './stream.ts'
+
+/** How a key call went: this node took a new key; there was none for it; or nobody there knew the keys that it has. */
+export type KeyCall = 'taken' | 'same' | 'refused'
 
 const STREAM_DIAL_MS = 2_000
 
 export type MeetingsOptions = {
   readonly clock: Clock
   readonly network: Network
-  readonly gridKey: Uint8Array
+  readonly ring: KeyRing
   readonly port: ExchangePort
   readonly counters: GridCounters
   onSeenAs(host: string): void
+  /** Changes of key came. Answers whether this node took one. */
+  onChanges(changes: readonly Signed[]): Promise<boolean>
 }
 
 /** Who answers callers that come with an invitation. */
 export type Doorkeeper = { keyOf(hint: Uint8Array): Uint8Array | null; answer(hint: Uint8Array, stream: SealedStream): Promise<void> }
 
-/** Full exchanges over streams, ours and theirs, a bounded number at a time. */
+/** Full exchanges and key calls over streams, ours and theirs, a bounded number at a time. */
 export class Meetings {
   readonly #options: MeetingsOptions
-  readonly #hint: Uint8Array
   #open = 0
   #stopped = false
 
   constructor(options: MeetingsOptions) {
     this.#options = options
-    this.#hint = createHash('sha256').update('midwatch grid key').update(options.gridKey).digest().subarray(0, 8)
   }
 
   stop(): void {
@@ -37,20 +43,54 @@ export class Meetings {
 
   /** Exchanges everything with whoever answers at an address. Also how a node joins. */
   async meet(address: Address): Promise<boolean> {
-    const { network, gridKey, clock, port, counters } = this.#options
-    if (this.#stopped || this.#open >= LIMITS.streams) return false
+    const first = await this.#exchange(address)
+    // Who refuses our key may hold a newer one, or lack ours.
+    if (first === 'refused' && (await this.callKeys(address)) === 'taken') return (await this.#exchange(address)) === 'done'
+    return first === 'done'
+  }
+
+  async #exchange(address: Address): Promise<'done' | 'refused' | 'nobody'> {
+    const { counters, port, ring } = this.#options
+    const { name, key } = ring.current
+    let outcome = 'nobody' as 'done' | 'refused' | 'nobody'
+    await this.#call(address, 0, name, key, async (sealed) => {
+      const done = sealed && (await callExchange(sealed, port))
+      if (done) this.#options.onSeenAs(done.seenAs)
+      outcome = done ? 'done' : 'refused'
+    })
+    counters[outcome === 'done' ? 'exchangesCalled' : 'exchangesFailed']++
+    return outcome
+  }
+
+  /** Asks at an address for changes of key, and tells those made here. */
+  async callKeys(address: Address): Promise<KeyCall> {
+    const { ring, onChanges } = this.#options
+    for (const name of ring.names()) {
+      const secret = ring.secretOf(name)
+      let changes: Signed[] | null = null
+      if (secret)
+        await this.#call(address, 2, name, secret, async (sealed) => void (changes = sealed && (await callHandover(sealed, name, ring))))
+      if (changes) return (await onChanges(changes)) ? 'taken' : 'same'
+    }
+    return 'refused'
+  }
+
+  /** Calls an address; nobody there, or a broken stream, is a call that failed, whatever it was. */
+  async #call(
+    address: Address,
+    mode: StreamMode,
+    name: KeyName,
+    secret: Uint8Array,
+    speak: (sealed: SealedStream | null) => Promise<void>,
+  ): Promise<void> {
+    const { network, clock, ring } = this.#options
+    if (this.#stopped || ring.outcast || this.#open >= LIMITS.streams) return
     this.#open++
     try {
       const stream = await network.dial(address, STREAM_DIAL_MS)
-      const sealed = await callSealed(stream, 0, this.#hint, gridKey, clock)
-      const done = sealed && (await callExchange(sealed, port))
-      counters[done ? 'exchangesCalled' : 'exchangesFailed']++
-      if (done) this.#options.onSeenAs(done.seenAs)
-      return done !== null
+      await speak(await callSealed(stream, mode, Buffer.from(name, 'hex'), secret, clock))
     } catch {
-      // Nobody there, or a broken stream: a failed exchange, whatever it was.
-      counters.exchangesFailed++
-      return false
+      // Counted by who asked.
     } finally {
       this.#open--
     }
@@ -58,25 +98,47 @@ export class Meetings {
 
   /** A caller on the grid's TCP port. */
   async accept(stream: ByteStream, doorkeeper: Doorkeeper): Promise<void> {
-    const { gridKey, clock, port, counters } = this.#options
-    if (this.#stopped || this.#open >= LIMITS.streams) {
+    const { clock, counters, ring } = this.#options
+    if (this.#stopped || ring.outcast || this.#open >= LIMITS.streams) {
       counters.streamsRefused++
       stream.destroy()
       return
     }
     this.#open++
     stream.onClose(() => this.#open--)
-    const secretOf = (mode: StreamMode, hint: Uint8Array): Uint8Array | null =>
-      mode === 1 ? doorkeeper.keyOf(hint) : Buffer.compare(hint, this.#hint) === 0 ? gridKey : null
     try {
-      const caller = await answerSealed(stream, secretOf, clock)
+      const caller = await answerSealed(stream, (mode, hint) => this.#secretOf(mode, hint, doorkeeper), clock)
       if (!caller) counters.streamsRefused++
-      else if (caller.mode === 1) await doorkeeper.answer(caller.hint, caller.sealed)
-      else counters[(await answerExchange(caller.sealed, port)) ? 'exchangesAnswered' : 'exchangesFailed']++
+      else await this.#answer(caller, doorkeeper)
     } catch {
       // A use of an invitation that cannot be written down is no use: the caller gets nothing.
       counters.streamsRefused++
       stream.destroy()
     }
   }
+
+  #secretOf(mode: StreamMode, hint: Uint8Array, doorkeeper: Doorkeeper): Uint8Array | null {
+    const { ring } = this.#options
+    const name = nameOf(hint)
+    if (mode === 1) return doorkeeper.keyOf(hint)
+    if (mode === 2) return ring.secretOf(name)
+    return name === ring.current.name ? ring.current.key : null
+  }
+
+  async #answer({ mode, hint, sealed }: Caller, doorkeeper: Doorkeeper): Promise<void> {
+    const { counters, port, ring, onChanges } = this.#options
+    if (mode === 1) return doorkeeper.answer(hint, sealed)
+    if (mode === 2) {
+      const changes = await answerHandover(sealed, nameOf(hint), ring)
+      if (changes) await onChanges(changes)
+      return
+    }
+    counters[(await answerExchange(sealed, port)) ? 'exchangesAnswered' : 'exchangesFailed']++
+  }
+}
+
+type Caller = { readonly mode: StreamMode; readonly hint: Uint8Array; readonly sealed: SealedStream }
+
+function nameOf(hint: Uint8Array): KeyName {
+  return Buffer.from(hint).toString('hex')
 }

@@ -1,6 +1,8 @@
 import type { Degraded, Identity, Lie, NodeState } from '../contract/index.ts'
 import type { Address, Clock, Network, Randomness } from '../platform/index.ts'
-import type { NodeKeys } from './keys.ts'
+import type { KeyName, NodeKeys } from './keys.ts'
+import type { Removal } from './key-change.ts'
+import type { KeyRing, RingState } from './ring.ts'
 
 /** What the node says of itself. */
 export type Card = { readonly id: string; readonly site: string; readonly program: string; readonly address: string | null }
@@ -14,18 +16,25 @@ export type GridEvent =
   /** A node was caught at something that no honest one does. */
   | { readonly type: 'lied'; readonly identity: Identity; readonly lie: Lie }
   | { readonly type: 'degraded'; readonly reasons: readonly Degraded[] }
+  /** The grid has a new key. */
+  | { readonly type: 'key'; readonly generation: number; readonly key: KeyName; readonly by: string }
+  | { readonly type: 'removed'; readonly removal: Removal }
+  /** This node itself is out. */
+  | { readonly type: 'outcast'; readonly by: string }
 
 export type GridOptions = {
   readonly clock: Clock
   readonly random: Randomness
   readonly network: Network
   readonly keys: NodeKeys
-  readonly gridKey: Uint8Array
+  readonly ring: KeyRing
   readonly card: Card
   /** This start's incarnation: higher than any that this identity used before. */
   readonly incarnation: number
   /** Writes down, before it returns, that incarnations up to this one are used. */
   reserveIncarnation(incarnation: number): void
+  /** Writes down what is kept of the keys. What it resolves to is on the disk. */
+  saveRing(state: RingState): Promise<void>
   /** Nodes to speak to first. Asked anew each time, since the owner may add some. */
   seeds(): Promise<readonly Address[]>
   onEvent(event: GridEvent): void

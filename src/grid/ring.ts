@@ -15,6 +15,8 @@ export const KEY_CHANGE = {
 
 /** Keys held at once: changes that follow on each other within `retireMs`. */
 const HELD_MAX = 4
+/** Names of old keys that are remembered: a key a day for years. */
+const REPLACED_MAX = 1_000
 
 export type GridKey = { readonly name: KeyName; readonly key: Uint8Array }
 type HeldKey = GridKey & { sealsFromMs: number; untilMs: number }
@@ -30,6 +32,8 @@ export type RingState = {
   readonly changes: readonly Signed[]
   /** Handover secrets of the keys that these changes replaced, where this node held them. */
   readonly secrets: readonly (readonly [KeyName, Uint8Array])[]
+  /** Every key that this node held in this grid, so that a file which still names one of them is understood. */
+  readonly replaced: readonly KeyName[]
   /** Who took this node out of the grid, and when. */
   readonly outcast: { readonly by: string; readonly atMs: number } | null
 }
@@ -48,7 +52,22 @@ export type Step =
 
 type Link = { readonly signed: Signed; readonly change: KeyChange }
 
-export const ringStateOf = (key: Uint8Array): RingState => ({ key, takenMs: null, previous: [], changes: [], secrets: [], outcast: null })
+/** A grid's first key, or one that came without its history. */
+export const ringStateOf = (key: Uint8Array): RingState => ({
+  key,
+  takenMs: null,
+  previous: [],
+  changes: [],
+  secrets: [],
+  replaced: [],
+  outcast: null,
+})
+
+/** Is this the key of that ring, or one that it replaced? */
+export function isOfRing(key: Uint8Array, { key: current, replaced }: RingState): boolean {
+  const name = keyName(key)
+  return name === keyName(current) || replaced.includes(name)
+}
 
 /** The grid's key as it changes: which keys are accepted, which one seals, and what is handed to nodes that were away. */
 export class KeyRing {
@@ -189,6 +208,7 @@ export class KeyRing {
         .map((each) => each.key),
       changes: chain.map((link) => link.signed),
       secrets,
+      replaced: [...this.#state.replaced, this.current.name].slice(-REPLACED_MAX),
       outcast: null,
     }
   }

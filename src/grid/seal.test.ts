@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LIMITS } from '../contract/index.ts'
+import { onlyKey } from '../../test/support/grid-makers.ts'
 import { createManualClock } from '../../test/support/manual-clock.ts'
 import { dieOf, randomnessOf } from '../../test/support/virtual-network.ts'
 import { createOpener, createReplayWindow, createSealer, SEAL_OVERHEAD_BYTES } from './seal.ts'
@@ -8,11 +9,11 @@ import { createOpener, createReplayWindow, createSealer, SEAL_OVERHEAD_BYTES } f
 const random = randomnessOf(dieOf(1))
 const key = random.bytes(32)
 const text = (words: string): Uint8Array => new TextEncoder().encode(words)
-const opener = () => createOpener(key, createManualClock())
+const opener = () => createOpener(onlyKey(key), createManualClock())
 
 describe('a sealed datagram', () => {
   it('opens to what was sealed, and shows nothing of it outside', () => {
-    const sealed = createSealer(key, random).seal(text('all is well'))
+    const sealed = createSealer(onlyKey(key), random).seal(text('all is well'))
     expect(sealed.length).toBe(11 + SEAL_OVERHEAD_BYTES)
     expect(Buffer.from(sealed).includes('well')).toBe(false)
     const opened = opener().open(sealed)
@@ -20,28 +21,28 @@ describe('a sealed datagram', () => {
   })
 
   it('does not open under another grid key', () => {
-    const sealed = createSealer(random.bytes(32), random).seal(text('hello'))
+    const sealed = createSealer(onlyKey(random.bytes(32)), random).seal(text('hello'))
     expect(opener().open(sealed)).toEqual({ ok: false, why: 'not-authentic' })
   })
 
   it('does not open with any one bit changed, header included', () => {
-    const sealed = createSealer(key, random).seal(text('hello'))
+    const sealed = createSealer(onlyKey(key), random).seal(text('hello'))
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const forged = Uint8Array.from(sealed)
       forged[bit >> 3]! ^= 1 << (bit & 7)
-      expect(createOpener(key, createManualClock()).open(forged).ok, `bit ${bit}`).toBe(false)
+      expect(createOpener(onlyKey(key), createManualClock()).open(forged).ok, `bit ${bit}`).toBe(false)
     }
   })
 
   it('opens once: a second time it is a replay', () => {
-    const [sealer, reader] = [createSealer(key, random), opener()]
+    const [sealer, reader] = [createSealer(onlyKey(key), random), opener()]
     const sealed = sealer.seal(text('once'))
     expect(reader.open(sealed).ok).toBe(true)
     expect(reader.open(sealed)).toEqual({ ok: false, why: 'replayed' })
   })
 
   it('opens out of order within the window, and not from before it', () => {
-    const [sealer, reader] = [createSealer(key, random), opener()]
+    const [sealer, reader] = [createSealer(onlyKey(key), random), opener()]
     const sealed = Array.from({ length: 1_026 }, (_, at) => sealer.seal(text(String(at))))
     expect(reader.open(sealed[1_025]!).ok).toBe(true)
     expect(reader.open(sealed[2]!).ok).toBe(true)
@@ -49,7 +50,7 @@ describe('a sealed datagram', () => {
   })
 
   it('that was forged does not use up the place of the true one', () => {
-    const [sealer, reader] = [createSealer(key, random), opener()]
+    const [sealer, reader] = [createSealer(onlyKey(key), random), opener()]
     reader.open(sealer.seal(text('first')))
     const sealed = sealer.seal(text('true'))
     const forged = Uint8Array.from(sealed)
@@ -74,10 +75,10 @@ describe('a sealed datagram', () => {
 describe('sessions', () => {
   it('from strangers cost at most so many key derivations a second; who is known is read meanwhile', () => {
     const clock = createManualClock()
-    const reader = createOpener(key, clock)
-    const peer = createSealer(key, random)
+    const reader = createOpener(onlyKey(key), clock)
+    const peer = createSealer(onlyKey(key), random)
     expect(reader.open(peer.seal(text('known'))).ok).toBe(true)
-    const stranger = (): Uint8Array => createSealer(random.bytes(32), random).seal(text('let me in'))
+    const stranger = (): Uint8Array => createSealer(onlyKey(random.bytes(32)), random).seal(text('let me in'))
     for (let at = 1; at < LIMITS.newSessionsPerSecond; at++) expect(reader.open(stranger())).toEqual({ ok: false, why: 'not-authentic' })
     expect(reader.open(stranger())).toEqual({ ok: false, why: 'too-many-sessions' })
     expect(reader.open(peer.seal(text('still known'))).ok).toBe(true)
@@ -85,23 +86,23 @@ describe('sessions', () => {
 
   it('that are new are heard again as time passes', async () => {
     const clock = createManualClock()
-    const reader = createOpener(key, clock)
-    for (let at = 0; at <= LIMITS.newSessionsPerSecond; at++) reader.open(createSealer(random.bytes(32), random).seal(text('x')))
+    const reader = createOpener(onlyKey(key), clock)
+    for (let at = 0; at <= LIMITS.newSessionsPerSecond; at++) reader.open(createSealer(onlyKey(random.bytes(32)), random).seal(text('x')))
     await clock.advance(50)
-    expect(reader.open(createSealer(key, random).seal(text('newcomer'))).ok).toBe(true)
+    expect(reader.open(createSealer(onlyKey(key), random).seal(text('newcomer'))).ok).toBe(true)
   })
 
   it('are remembered up to a bound, the least recently used forgotten first', async () => {
     const clock = createManualClock()
-    const reader = createOpener(key, clock)
-    const [first, second] = [createSealer(key, random), createSealer(key, random)]
+    const reader = createOpener(onlyKey(key), clock)
+    const [first, second] = [createSealer(onlyKey(key), random), createSealer(onlyKey(key), random)]
     const [old, used] = [first.seal(text('1')), second.seal(text('1'))]
     const opened = reader.open(old)
     reader.open(used)
     for (let at = 0; at < LIMITS.sessions - 1; at++) {
       if (at % 100 === 0) await clock.advance(1_000)
       if (at % 1_000 === 0) reader.open(second.seal(text('again')))
-      expect(reader.open(createSealer(key, random).seal(text('x'))).ok).toBe(true)
+      expect(reader.open(createSealer(onlyKey(key), random).seal(text('x'))).ok).toBe(true)
     }
     await clock.advance(1_000)
     // A session that was forgotten begins anew; one that is remembered still knows what it heard.

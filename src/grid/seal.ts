@@ -2,12 +2,14 @@ import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyOb
 import { LIMITS } from '../contract/index.ts'
 import type { Clock, Randomness } from '../platform/index.ts'
 import { createAllowance } from './allowance.ts'
+import type { KeyName } from './keys.ts'
+import type { GridKey, KeyRing } from './ring.ts'
 
 /**
  * Datagrams on the wire: `0xD1, session (12 bytes), counter (6 bytes), AES-256-GCM ciphertext, tag (16 bytes)`.
  *
  * A session is one start of one sender. Its key is HKDF-SHA-256 of the grid key with the session as salt, so a counter is a safe nonce and
- * no key is ever used by two senders. The header is authenticated as additional data.
+ * no key is ever used by two senders. The header is authenticated as additional data. A new grid key begins a new session.
  */
 const VERSION = 0xd1
 const SESSION_BYTES = 12
@@ -20,22 +22,38 @@ function sessionKey(gridKey: Uint8Array, session: Uint8Array): KeyObject {
   return createSecretKey(new Uint8Array(hkdfSync('sha256', gridKey, session, 'midwatch datagram 1', 32)))
 }
 
-export type Sealer = { seal(plain: Uint8Array): Uint8Array }
+/** Which keys there are: a ring, as far as datagrams need it. */
+export type SealKeys = Pick<KeyRing, 'sealing' | 'accepted'>
 
-export function createSealer(gridKey: Uint8Array, random: Randomness): Sealer {
-  const session = random.bytes(SESSION_BYTES)
+/** Seals with the key of the day, or with another one that is still accepted. */
+export type Sealer = { seal(plain: Uint8Array, by?: GridKey): Uint8Array }
+
+export function createSealer(keys: SealKeys, random: Randomness): Sealer {
+  const sessions = new Map<KeyName, (plain: Uint8Array) => Uint8Array>()
+  return {
+    seal(plain, by = keys.sealing()) {
+      const known = sessions.get(by.name)
+      if (known) return known(plain)
+      const accepted = new Set(keys.accepted().map(({ name }) => name))
+      for (const name of sessions.keys()) if (!accepted.has(name)) sessions.delete(name)
+      const seal = beginSession(by.key, random.bytes(SESSION_BYTES))
+      sessions.set(by.name, seal)
+      return seal(plain)
+    },
+  }
+}
+
+function beginSession(gridKey: Uint8Array, session: Uint8Array): (plain: Uint8Array) => Uint8Array {
   const key = sessionKey(gridKey, session)
   let counter = 0
-  return {
-    seal(plain) {
-      const header = Buffer.alloc(HEADER_BYTES)
-      header[0] = VERSION
-      header.set(session, 1)
-      header.writeUIntBE(++counter, 1 + SESSION_BYTES, 6)
-      const cipher = createCipheriv('aes-256-gcm', key, nonceOf(header))
-      cipher.setAAD(header)
-      return Buffer.concat([header, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
-    },
+  return (plain) => {
+    const header = Buffer.alloc(HEADER_BYTES)
+    header[0] = VERSION
+    header.set(session, 1)
+    header.writeUIntBE(++counter, 1 + SESSION_BYTES, 6)
+    const cipher = createCipheriv('aes-256-gcm', key, nonceOf(header))
+    cipher.setAAD(header)
+    return Buffer.concat([header, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
   }
 }
 
@@ -52,11 +70,11 @@ export type Opened =
   | { readonly ok: false; readonly why: OpenRefusal }
 
 /** What is remembered of a sender's session. `owner` is set by the reader once it knows who speaks. */
-export type Session = { readonly key: KeyObject; readonly window: ReplayWindow; owner: string | null }
+export type Session = { readonly gridKey: KeyName; readonly key: KeyObject; readonly window: ReplayWindow; owner: string | null }
 
 export type Opener = { open(datagram: Uint8Array): Opened }
 
-export function createOpener(gridKey: Uint8Array, clock: Clock): Opener {
+export function createOpener(keys: SealKeys, clock: Clock): Opener {
   // Insertion order is age of use: the front is the least recently used.
   const sessions = new Map<string, Session>()
   // A stranger can make us derive keys; this bounds how many.
@@ -68,24 +86,31 @@ export function createOpener(gridKey: Uint8Array, clock: Clock): Opener {
         return refused('malformed')
       const header = datagram.subarray(0, HEADER_BYTES)
       const name = Buffer.from(header.subarray(1, 1 + SESSION_BYTES)).toString('latin1')
-      let session = sessions.get(name)
-      const known = session !== undefined
-      if (!session) {
-        if (!mayDerive()) return refused('too-many-sessions')
-        session = { key: sessionKey(gridKey, header.subarray(1, 1 + SESSION_BYTES)), window: createReplayWindow(), owner: null }
-      }
       const counter = Buffer.from(header).readUIntBE(1 + SESSION_BYTES, 6)
-      if (!session.window.isFresh(counter)) return refused('replayed')
-      const plain = decrypt(session.key, header, datagram)
-      if (!plain) return refused('not-authentic')
-      session.window.accept(counter)
-      // Only what proved authentic may take room, or strangers could push our peers out.
-      if (known) sessions.delete(name)
-      sessions.set(name, session)
-      if (sessions.size > LIMITS.sessions) sessions.delete(sessions.keys().next().value as string)
-      return { ok: true, plain, session }
+      const accepted = keys.accepted()
+      const known = sessions.get(name)
+      // Newest first: most are sealed with that one. With a grid key all sessions under it end.
+      for (const gridKey of accepted.toReversed()) {
+        if (known && known.gridKey !== gridKey.name) continue
+        if (!known && !mayDerive()) return refused('too-many-sessions')
+        const session = known ?? newSession(gridKey, header.subarray(1, 1 + SESSION_BYTES))
+        if (!session.window.isFresh(counter)) return refused('replayed')
+        const plain = decrypt(session.key, header, datagram)
+        if (!plain) continue
+        session.window.accept(counter)
+        // Only what proved authentic may take room, or strangers could push our peers out.
+        if (known) sessions.delete(name)
+        sessions.set(name, session)
+        if (sessions.size > LIMITS.sessions) sessions.delete(sessions.keys().next().value as string)
+        return { ok: true, plain, session }
+      }
+      return refused('not-authentic')
     },
   }
+}
+
+function newSession(gridKey: GridKey, session: Uint8Array): Session {
+  return { gridKey: gridKey.name, key: sessionKey(gridKey.key, session), window: createReplayWindow(), owner: null }
 }
 
 function refused(why: OpenRefusal): Opened {

@@ -26,8 +26,12 @@ const HELLO_BYTES = MAGIC.length + 1 + 8 + 32
 const X25519_SPKI = Buffer.from('302a300506032b656e032100', 'hex')
 const TAG_BYTES = 16
 
-/** 0: between members, sealed with the grid key. 1: joining, sealed with an invitation's secret. */
-export type StreamMode = 0 | 1
+/**
+ * 0: between members, sealed with the grid key. 1: joining, sealed with an invitation's secret. 2: changes of key are handed over, sealed with what is
+ * kept of an older key.
+ */
+const MODES = [0, 1, 2] as const
+export type StreamMode = (typeof MODES)[number]
 
 export type SealedStream = {
   readonly remoteHost: string
@@ -66,10 +70,10 @@ export async function answerSealed(
 ): Promise<{ mode: StreamMode; hint: Uint8Array; sealed: SealedStream } | null> {
   const reader = createReader(stream, clock)
   const hello = await reader.take(HELLO_BYTES)
-  const mode = hello?.[MAGIC.length]
+  const mode = MODES.find((each) => each === hello?.[MAGIC.length])
   const hint = hello?.subarray(MAGIC.length + 1, MAGIC.length + 9)
-  const secret = hello && hint && MAGIC.equals(hello.subarray(0, MAGIC.length)) && (mode === 0 || mode === 1) ? secretOf(mode, hint) : null
-  if (!hello || !hint || !secret) {
+  const secret = hello && hint && MAGIC.equals(hello.subarray(0, MAGIC.length)) && mode !== undefined ? secretOf(mode, hint) : null
+  if (!hello || !hint || !secret || mode === undefined) {
     stream.destroy()
     return null
   }
@@ -77,7 +81,7 @@ export async function answerSealed(
   const answer = rawPublic(own.publicKey)
   stream.write(answer)
   const sealed = sealStream(stream, reader, own.privateKey, hello.subarray(HELLO_BYTES - 32), secret, Buffer.concat([hello, answer]), false)
-  return sealed && { mode: mode as StreamMode, hint, sealed }
+  return sealed && { mode, hint, sealed }
 }
 
 function rawPublic(key: KeyObject): Uint8Array {

@@ -28,6 +28,9 @@ export type RowOutcome =
   /** Signed by a node that does not keep to the bounds. */
   | { readonly outcome: 'refused'; readonly why: 'too-large'; readonly by: Identity }
 
+/** Whether rows of nodes that are not known yet are taken. */
+export type Strangers = 'welcome' | 'refused'
+
 /**
  * All rows, one per node, each the newest of its owner. Merging is "the highest (incarnation, version) wins", a join semilattice: order and
  * repetition do not matter, so every node that has heard everything holds the same table.
@@ -38,6 +41,8 @@ export class RowTable {
   readonly #hashes = new Map<Identity, Uint8Array>()
   /** Versions of rows that were forgotten: who forgets later must not bring them back. */
   readonly #forgotten = new Map<Identity, { incarnation: number; version: number }>()
+  /** Whose rows are refused, whatever their version. */
+  #banned: ReadonlySet<Identity> = new Set()
   #hash: Uint8Array | null = null
   #sorted: readonly Identity[] | null = null
 
@@ -54,10 +59,11 @@ export class RowTable {
   }
 
   /** Merges a row. The signature is checked only when the row would change something: it is the dear part. */
-  apply(signed: Signed, nowMs: number): RowOutcome {
+  apply(signed: Signed, nowMs: number, strangers: Strangers = 'welcome'): RowOutcome {
     const row = readRow(signed.bytes)
     if (!row) return refusal(signed)
     const known = this.#entries.get(row.identity)
+    if (this.#banned.has(row.identity) || (!known && strangers === 'refused')) return { outcome: 'older' }
     const order = known ? compareVersions(row, known.row) : 1
     if ((known && order < 0) || this.#isForgotten(row)) return { outcome: 'older' }
     if (known && order === 0 && Buffer.compare(signed.bytes, known.signed.bytes) === 0) return { outcome: 'known' }
@@ -150,7 +156,7 @@ export class RowTable {
   /** How a version that somebody names stands to the row held here. */
   order(named: VersionEntry): 'older' | 'same' | 'forked' | 'newer' {
     const known = this.#entries.get(named.identity)
-    if (!known) return this.#isForgotten(named) ? 'same' : 'newer'
+    if (!known) return this.#isForgotten(named) || this.#banned.has(named.identity) ? 'same' : 'newer'
     const order = compareVersions(named, known.row)
     if (order !== 0) return order < 0 ? 'older' : 'newer'
     return this.version(known).mark === named.mark ? 'same' : 'forked'
@@ -177,6 +183,16 @@ export class RowTable {
     this.#hashes.delete(identity)
     this.#hash = null
     this.#sorted = null
+  }
+
+  /** A row that was forgotten may come again. */
+  pardon(identity: Identity): void {
+    this.#forgotten.delete(identity)
+  }
+
+  /** From now on rows of these are refused. Those that are held stay until they are forgotten. */
+  ban(identities: readonly Identity[]): void {
+    this.#banned = new Set(identities)
   }
 
   #put(row: Row, signed: Signed, known: Entry | undefined, heardMs: number): Entry {

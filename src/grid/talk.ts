@@ -3,6 +3,7 @@ import { isIpLiteral, pick, type Address, type Clock, type Network, type Randomn
 import { identityBytes } from './keys.ts'
 import { MAX_MESSAGE_BYTES, RHYTHM } from './rhythm.ts'
 import type { Row } from './row.ts'
+import type { KeyRing } from './ring.ts'
 import { createSealer, type Sealer } from './seal.ts'
 import { packInto, Spread } from './spread.ts'
 import { encodeMessage, encodePacket, type Message } from './wire.ts'
@@ -11,7 +12,7 @@ export type TalkOptions = {
   readonly clock: Clock
   readonly random: Randomness
   readonly network: Network
-  readonly gridKey: Uint8Array
+  readonly ring: KeyRing
   readonly self: Identity
   /** This node's incarnation as of now. */
   incarnation(): number
@@ -36,7 +37,7 @@ export class Talk {
   constructor(options: TalkOptions) {
     this.#options = options
     this.#self = identityBytes(options.self)
-    this.#sealer = createSealer(options.gridKey, options.random)
+    this.#sealer = createSealer(options.ring, options.random)
   }
 
   start(): void {
@@ -78,6 +79,14 @@ export class Talk {
   /** Sends from the listening port: a flow keeps its ports. */
   sendProbe(to: Identity, payload: Uint8Array): void {
     this.#sendBy(0, to, [encodeMessage({ type: 'probe', payload })])
+  }
+
+  /** Sends sealed with every key that anybody may still hold: for news of the key itself. */
+  sendByAnyKey(to: Identity, message: Message): void {
+    const address = this.#addresses.get(to)
+    if (!this.#running || !address) return
+    const packet = encodePacket(this.#self, this.#options.incarnation(), [encodeMessage(message)])
+    for (const key of this.#options.ring.accepted()) this.#options.network.send(0, address, this.#sealer.seal(packet, key))
   }
 
   #sendBy(lane: number, to: Identity, messages: readonly Uint8Array[]): void {

@@ -34,6 +34,7 @@ const MESSAGES: { [T in Message['type']]: Extract<Message, { type: T }> } = {
   pulse: { type: 'pulse', ...signedPulse(a) },
   sketch: { type: 'sketch', ...signSketches(rowOf(a, { links: [targetClaim('t')] }), 1, [[5, 900]], a)[0]! },
   digest: { type: 'digest', ranges: new RowTable().digest() },
+  key: { type: 'key', generation: 3, name: '0123456789abcdef' },
 }
 const packet = (messages: readonly Uint8Array[]): Uint8Array => encodePacket(identityBytes(a.identity), 3, messages)
 const plain = (value: unknown): unknown =>

@@ -1,7 +1,7 @@
 import { decode, encode } from 'cborg'
 import { z } from 'zod'
 import { LIMITS, type Identity } from '../contract/index.ts'
-import { identityBytes, identityFrom } from './keys.ts'
+import { identityBytes, identityFrom, type KeyName } from './keys.ts'
 import type { Signed } from './row.ts'
 import type { Rumour } from './rumour.ts'
 
@@ -34,6 +34,8 @@ export type Message =
   | ({ readonly type: 'sketch' } & Signed)
   /** Instead of the versions of a large table: a short hash of each of its ranges. Who differs in some answers with the versions of those. */
   | { readonly type: 'digest'; readonly ranges: Uint8Array }
+  /** The grid's key as the sender has it. Who has another one calls for what it missed. */
+  | { readonly type: 'key'; readonly generation: number; readonly name: KeyName }
 
 /** One line of the table. `mark` is a short hash of the row, so that two different rows of one version are noticed. */
 export type VersionEntry = { readonly identity: Identity; readonly incarnation: number; readonly version: number; readonly mark: number }
@@ -148,6 +150,11 @@ const CODECS: { [T in Message['type']]: Codec<Extract<Message, { type: T }>> } =
     z.tuple([blob.refine((value) => value.length === DIGEST_RANGES * DIGEST_BYTES)]),
     (m) => [m.ranges],
     ([ranges]) => ({ type: 'digest', ranges }),
+  ),
+  key: codec(
+    z.tuple([count, z.instanceof(Uint8Array).refine((value) => value.length === 8)]),
+    (m) => [m.generation, Buffer.from(m.name, 'hex')],
+    ([generation, name]) => ({ type: 'key', generation, name: Buffer.from(name).toString('hex') }),
   ),
 }
 const TYPES = Object.keys(CODECS) as Message['type'][]

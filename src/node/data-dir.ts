@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HostPort, LIMITS, MidwatchError } from '../contract/index.ts'
-import type { Signed } from '../grid/index.ts'
+import type { RingState, Signed } from '../grid/index.ts'
 import { readFileBounded, systemClock, writeFileAtomic, writeSmallFileNow, type Randomness } from '../platform/index.ts'
 
 /** The small files of a data folder. The journal and the samples are store's. */
@@ -12,6 +12,8 @@ const FILES = {
   /** Seed of the identity, 64 hex digits. */
   identity: 'identity-key',
   gridKey: 'grid-key',
+  /** The grid's keys as they changed: the current one too, so that one write changes all. */
+  ring: 'grid-ring.json',
   /** The highest incarnation that was ever used. */
   incarnation: 'incarnation',
   /** Addresses of nodes that were known, to start from. */
@@ -25,8 +27,21 @@ const FILES = {
 
 const Lock = z.object({ pid: z.number().int(), started: z.string().nullable() })
 const SMALL = 65_536
+/** Eight changes of a grid of 2,000 nodes are 3 MB. */
+const RING_BYTES_MAX = 8_388_608
 const ROWS_BYTES_MAX = 33_554_432
 const Rows = z.object({ grid: z.string(), rows: z.array(z.tuple([z.base64(), z.base64()])).max(LIMITS.nodes) })
+
+const base64Bytes = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
+const Ring = z.object({
+  key: base64Bytes.refine((bytes) => bytes.length === 32),
+  takenMs: z.number().nullable(),
+  previous: z.array(base64Bytes.refine((bytes) => bytes.length === 32)).max(8),
+  changes: z.array(z.object({ bytes: base64Bytes, signature: base64Bytes })).max(LIMITS.keyChanges),
+  secrets: z.array(z.tuple([z.string(), base64Bytes])).max(LIMITS.keyChanges),
+  replaced: z.array(z.string()),
+  outcast: z.object({ by: z.string(), atMs: z.number() }).nullable(),
+})
 
 /** What a node remembers from one start to the next. The ephemeral one forgets it all. */
 export type Memory = {
@@ -35,6 +50,12 @@ export type Memory = {
   identitySeed(): Promise<Uint8Array>
   gridKey(): Promise<Uint8Array | null>
   setGridKey(key: Uint8Array | null): Promise<void>
+  /** Null for a node that has met no change of key. */
+  ring(): Promise<RingState | null>
+  /** Goes before the grid key, which follows it; null forgets all but that key. */
+  setRing(ring: RingState | null): Promise<void>
+  /** A new seed in place of the old one. */
+  renewIdentity(): Promise<Uint8Array>
   lastIncarnation(): Promise<number>
   /** On the disk when it returns. Errors: the system's. */
   setIncarnation(incarnation: number): void
@@ -84,6 +105,31 @@ export async function openDataDir(dir: string, random: Randomness): Promise<Memo
     },
     gridKey: () => readKey('gridKey'),
     setGridKey: (key) => (key ? write('gridKey', hex(key)) : rm(at('gridKey'), { force: true })),
+    async ring() {
+      const text = (await readFileBounded(at('ring'), RING_BYTES_MAX))?.toString('utf8')
+      if (text === undefined) return null
+      const ring = Ring.safeParse(safeJson(text)).data
+      if (ring) return ring
+      throw new MidwatchError('MW_DATA_DIR', `${at('ring')} is damaged; restore it, or remove it and join again with an invitation`)
+    },
+    async setRing(ring) {
+      if (!ring) return rm(at('ring'), { force: true })
+      const { key, previous, changes, secrets } = ring
+      const text = JSON.stringify({
+        ...ring,
+        key: base64(key),
+        previous: previous.map(base64),
+        changes: changes.map(({ bytes, signature }) => ({ bytes: base64(bytes), signature: base64(signature) })),
+        secrets: secrets.map(([name, secret]) => [name, base64(secret)]),
+      })
+      await write('ring', text)
+      await write('gridKey', hex(ring.key))
+    },
+    async renewIdentity() {
+      const seed = random.bytes(32)
+      await write('identity', hex(seed))
+      return seed
+    },
     async lastIncarnation() {
       const text = await readText('incarnation')
       return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : 0
@@ -138,6 +184,9 @@ export function withoutDisk(random: Randomness, token: string | null): Memory {
     identitySeed: async () => seed,
     gridKey: async () => null,
     setGridKey: nothing,
+    ring: async () => null,
+    setRing: nothing,
+    renewIdentity: async () => seed,
     lastIncarnation: async () => Math.floor(systemClock.wallMs() / 1_000),
     setIncarnation: () => {},
     peers: async () => [],

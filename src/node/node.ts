@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMidwatchError, MidwatchError, splitHostPort, type GraphLink, type Settings } from '../contract/index.ts'
-import { acceptInvitation, keysOf, STREAM_FIRST_BYTE, type Invited, type NodeKeys } from '../grid/index.ts'
+import { acceptInvitation, isOfRing, keysOf, ringStateOf, STREAM_FIRST_BYTE, type Invited, type RingState } from '../grid/index.ts'
 import {
   askForPriority,
   dialTcp,
@@ -89,10 +89,10 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
 
   const memory = settings.ephemeral ? withoutDisk(random, process.env['MIDWATCH_TOKEN'] ?? null) : await openDataDir(settings.data, random)
   closers.push(() => memory.close())
-  const keys = keysOf(await memory.identitySeed())
   const knownPeers = await memory.peers()
-  const invited = options.invitation === undefined ? null : await joinBy(options.invitation, options, memory, keys, knownPeers)
-  const gridKey = invited?.gridKey ?? (await gridKeyOf(options, memory))
+  const invited = options.invitation === undefined ? null : await joinBy(options.invitation, options, memory, knownPeers)
+  const keys = keysOf(await memory.identitySeed())
+  const ring = invited ? ringStateOf(invited.gridKey) : await ringOf(options, memory)
 
   const { host, port: wantedPort } = splitHostPort(settings.listen)
   const udp = await openNetwork({ host, port: wantedPort, lanes: LANES })
@@ -156,7 +156,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
   const simulated = options.simulation !== undefined
   const turns = (link: GraphLink, fromMs: number) => chronicle.turns(link, fromMs)
   const views = new Views({ clock, ownLinks: watch.ownLinks, store, seat, simulated, turns })
-  await seat.take(gridKey)
+  await seat.take(ring)
   closers.push(() => watch.stop())
 
   const serve = createServe({
@@ -238,33 +238,36 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
   }
 }
 
-async function joinBy(
-  token: string,
-  options: StartOptions,
-  memory: Memory,
-  keys: NodeKeys,
-  knownPeers: readonly string[],
-): Promise<Invited> {
+async function joinBy(token: string, options: StartOptions, memory: Memory, knownPeers: readonly string[]): Promise<Invited> {
+  const ring = await memory.ring()
   // A key that this node made for itself, and that nobody else has met, is no grid to lose.
   const isInGrid = options.gridKeyHex !== null || ((await memory.gridKey()) !== null && knownPeers.length > 0)
-  if (isInGrid) throw new MidwatchError('MW_IN_GRID', 'this node has a grid key and knows other nodes')
+  if (isInGrid && !ring?.outcast) throw new MidwatchError('MW_IN_GRID', 'this node has a grid key and knows other nodes')
   const dial = async (hostPort: string): Promise<ByteStream> => {
     const { host, port } = splitHostPort(hostPort)
     return dialTcp({ host: await resolveHost(host), port }, DIAL_MS)
   }
-  const invited = await acceptInvitation(token, keys.identity, dial, systemClock)
+  const ask = (seed: Uint8Array): Promise<Invited> => acceptInvitation(token, keysOf(seed).identity, dial, systemClock)
+  const invited = await ask(await memory.identitySeed()).catch(async (error: unknown) => {
+    // A removed node that its owner invites again comes in as a new one.
+    if (!(error instanceof MidwatchError) || error.code !== 'MW_REMOVED') throw error
+    return ask(await memory.renewIdentity())
+  })
+  await memory.setRing(null)
   await memory.setGridKey(invited.gridKey)
   await memory.setPeers(invited.peers)
   return invited
 }
 
-async function gridKeyOf(options: StartOptions, memory: Memory): Promise<Uint8Array> {
-  if (options.gridKeyHex !== null) return new Uint8Array(Buffer.from(options.gridKeyHex, 'hex'))
-  const known = await memory.gridKey()
-  if (known) return known
-  const key = systemRandomness.bytes(32)
-  await memory.setGridKey(key)
-  return key
+/** The keys to begin with. A key that was given, or the one in its own file, may be older than the ring: then the ring goes on. */
+async function ringOf(options: StartOptions, memory: Memory): Promise<RingState> {
+  const [ring, kept] = [await memory.ring(), await memory.gridKey()]
+  const key = options.gridKeyHex === null ? kept : new Uint8Array(Buffer.from(options.gridKeyHex, 'hex'))
+  if (ring && (!key || isOfRing(key, ring))) return ring
+  if (key) return ringStateOf(key)
+  const first = systemRandomness.bytes(32)
+  await memory.setGridKey(first)
+  return ringStateOf(first)
 }
 
 async function readTls(settings: Settings): Promise<{ cert: string; key: string } | null> {

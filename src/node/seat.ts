@@ -1,5 +1,15 @@
 import { asMidwatchError, type Identity, type Settings } from '../contract/index.ts'
-import { createInvitations, Grid, gridName, type GridEvent, type Invitations, type LinkClaim, type NodeKeys } from '../grid/index.ts'
+import {
+  createInvitations,
+  Grid,
+  KeyRing,
+  ringStateOf,
+  type GridEvent,
+  type Invitations,
+  type LinkClaim,
+  type NodeKeys,
+  type RingState,
+} from '../grid/index.ts'
 import { formatAddress, type Clock, type Network, type Randomness } from '../platform/index.ts'
 import { resolveAll, type Advertised } from './addresses.ts'
 import type { Chronicle } from './chronicle.ts'
@@ -43,7 +53,6 @@ export class Seat {
   #seeds: readonly string[]
   #grid!: Grid
   #invitations!: Invitations
-  #name = ''
   #savedPeers = ''
   #savedHash = ''
 
@@ -58,24 +67,26 @@ export class Seat {
 
   /** Public name of the grid. */
   get name(): string {
-    return this.#name
+    return this.#grid.ring.grid
   }
 
   get invitations(): Invitations {
     return this.#invitations
   }
 
-  /** Takes a seat in the grid of this key; `enter` makes it speak. The incarnation is on the disk before anyone hears it. */
-  async take(gridKey: Uint8Array): Promise<void> {
-    const { memory, clock, random, chronicle, advertised, settings } = this.#options
+  /** Takes a seat in the grid of these keys; `enter` makes it speak. The incarnation is on the disk before anyone hears it. */
+  async take(state: RingState): Promise<void> {
+    const { memory, clock, random, chronicle, advertised, settings, keys } = this.#options
+    const ring = new KeyRing(state, keys, clock)
     const incarnation = (await memory.lastIncarnation()) + 1
     memory.setIncarnation(incarnation)
     const grid: Grid = new Grid({
       clock,
       random,
       network: this.#options.network,
-      keys: this.#options.keys,
-      gridKey,
+      keys,
+      ring,
+      saveRing: (after) => memory.setRing(after),
       card: { id: settings.id, site: settings.site, program: PROGRAM_VERSION, address: formatAddress(advertised.current()) },
       incarnation,
       reserveIncarnation: (higher) => this.#reserve(higher),
@@ -87,11 +98,11 @@ export class Seat {
       },
     })
     this.#grid = grid
-    this.#name = gridName(gridKey)
     this.#invitations = createInvitations({
       clock,
       random,
-      gridKey,
+      gridKey: () => ring.current.key,
+      isRemoved: (identity) => ring.isRemoved(identity),
       peers: () => [formatAddress(advertised.current()), ...this.#addresses()],
       onUsed: (invitation, by) => chronicle.appendForGood({ type: 'invitation.used', invitation, by }),
       onRefused: (reason) => chronicle.append({ type: 'invitation.refused', reason }),
@@ -101,8 +112,9 @@ export class Seat {
   /** Hears from others what the grid knows of this node before it speaks, then speaks. Who does not answer is known from before. */
   async enter(): Promise<void> {
     const { advertised, settings, memory } = this.#options
-    for (const signed of await memory.rows(this.#name)) this.#grid.applyRow(signed)
+    for (const signed of await memory.rows(this.name)) this.#grid.applyRow(signed)
     const own = formatAddress(advertised.current())
+    if (this.#grid.ring.outcast) return this.#grid.start()
     const seeds = (await resolveAll(this.#seeds.slice(0, 8))).filter((seed) => formatAddress(seed) !== own)
     if (seeds.length > 0) {
       const met = Promise.any(seeds.map(async (seed) => (await this.#grid.meet(seed)) || Promise.reject(new Error('no answer')))).catch(
@@ -130,12 +142,13 @@ export class Seat {
     await this.#pause(GOODBYE_MS)
     this.#grid.stop()
     const key = random.bytes(32)
+    await memory.setRing(null)
     await memory.setGridKey(key)
     await memory.setPeers([])
     await memory.setRows('', [])
     this.#seeds = []
     this.#heard.clear()
-    await this.take(key)
+    await this.take(ringStateOf(key))
     this.#grid.start()
     this.#options.onRows(true)
   }
@@ -148,11 +161,11 @@ export class Seat {
       this.#savedPeers = addresses.join()
       await this.#options.memory.setPeers(addresses)
     }
-    const hash = Buffer.from(this.#grid.table.hash()).toString('hex')
+    const hash = `${this.name} ${Buffer.from(this.#grid.table.hash()).toString('hex')}`
     if (hash === this.#savedHash) return
     this.#savedHash = hash
     await this.#options.memory.setRows(
-      this.#name,
+      this.name,
       [...this.#grid.table.entries()].flatMap(({ row, signed }) => (row.identity === this.#grid.self ? [] : [signed])),
     )
   }
@@ -201,6 +214,19 @@ export class Seat {
         else chronicle.append({ type: 'node.lied', identity, id, lie })
         return this.#options.onRows(true)
       }
+      case 'key':
+        log.info({ generation: event.generation, key: event.key, by: event.by }, 'the grid has a new key')
+        return chronicle.append({ ...event, type: 'key.changed' })
+      case 'removed':
+        // Whoever went may have taken one along.
+        this.#invitations.revoke()
+        log.info({ id: event.removal.id, by: event.removal.by }, 'a node was removed from the grid')
+        return chronicle.append({ type: 'node.removed', identity: event.removal.identity, id: event.removal.id, by: event.removal.by })
+      case 'outcast':
+        this.#invitations.revoke()
+        log.error({ by: event.by }, 'this node was removed from the grid; `midwatch leave` lets it go on alone')
+        chronicle.append({ type: 'grid.removed', by: event.by })
+        return this.#options.onRows(true)
       case 'degraded':
         return chronicle.append({ type: 'observer.degraded', id: settings.id, reasons: [...event.reasons] })
     }

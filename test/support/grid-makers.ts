@@ -1,7 +1,14 @@
-import { keysOf, type NodeKeys } from '../../src/grid/keys.ts'
+import { keyName, keysOf, type NodeKeys } from '../../src/grid/keys.ts'
 import { signPulse, signRow, type Pulse, type Row, type Signed } from '../../src/grid/row.ts'
+import type { SealKeys } from '../../src/grid/seal.ts'
 import { streamPair, dieOf, randomnessOf } from './virtual-network.ts'
 import type { ByteStream } from '../../src/platform/index.ts'
+
+/** A ring that holds one key for ever. */
+export function onlyKey(key: Uint8Array): SealKeys {
+  const only = { name: keyName(key), key, sealsFromMs: -Infinity, untilMs: Infinity }
+  return { sealing: () => only, accepted: () => [only] }
+}
 
 /** Keys that are the same in every run. */
 export function keysNumber(number: number): NodeKeys {

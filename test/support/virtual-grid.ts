@@ -1,5 +1,15 @@
 import type { Identity, NodeState } from '../../src/contract/index.ts'
-import { Grid, keysOf, type GridEvent, type LinkClaim, type NodeKeys, type Signed } from '../../src/grid/index.ts'
+import {
+  Grid,
+  KeyRing,
+  keysOf,
+  ringStateOf,
+  type GridEvent,
+  type LinkClaim,
+  type NodeKeys,
+  type Signed,
+  type RingState,
+} from '../../src/grid/index.ts'
 import { LocalHealth } from '../../src/node/local-health.ts'
 import { OwnLinks } from '../../src/node/own-links.ts'
 import { isMember, Peering } from '../../src/node/peers.ts'
@@ -14,8 +24,8 @@ export type VirtualNode = {
   readonly grid: Grid
   readonly links: OwnLinks
   readonly events: readonly (GridEvent & { readonly atMs: number })[]
-  /** What was written down of incarnations. */
-  readonly written: { incarnation: number }
+  /** What was written down of incarnations and keys. */
+  readonly written: { incarnation: number; ring: RingState }
   isRunning: boolean
   start(): void
   /** Starts as the program does: with the rows that it kept, and after hearing from others what the grid knows of it. */
@@ -32,6 +42,8 @@ export type VirtualNodeOptions = {
   /** Probes every other node each second and makes its row of that, as the program does. Without, rows change only by hand. */
   readonly probes?: boolean
   readonly gridKey?: Uint8Array
+  /** Its keys from an earlier start. */
+  readonly ring?: RingState
   /** Its address, where that does not follow from its number: a copy of another node. */
   readonly at?: string
   /** Sees everything that it signs. */
@@ -51,7 +63,7 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
   const { clock, random, network } = host
   const keys = watched(keysOf(randomnessOf(dieOf(7_000 + index)).bytes(32)), options.onSigned)
   const events: (GridEvent & { atMs: number })[] = []
-  const written = { incarnation: options.incarnation ?? 1 }
+  const written = { incarnation: options.incarnation ?? 1, ring: options.ring ?? ringStateOf(options.gridKey ?? GRID_KEY) }
   const links = new OwnLinks(clock)
   const health = new LocalHealth()
   const withProbes = options.probes ?? true
@@ -64,7 +76,8 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
     random,
     network,
     keys,
-    gridKey: options.gridKey ?? GRID_KEY,
+    ring: new KeyRing(written.ring, keys, clock),
+    saveRing: async (state) => void (written.ring = state),
     card: { id: `n${index}`, site: `s${index % 3}`, program: '0.0.0', address: addressOf(host.host) },
     incarnation: written.incarnation,
     reserveIncarnation: (incarnation) => (written.incarnation = incarnation),

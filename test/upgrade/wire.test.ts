@@ -10,6 +10,7 @@ import { encodeMessage, encodePacket } from '../../src/grid/wire.ts'
 import { identityBytes } from '../../src/grid/keys.ts'
 import type { Address, ByteStream } from '../../src/platform/index.ts'
 import { agree, allShow, allUp, GRID_KEY, targetClaim, virtualNode, virtualNodes } from '../support/virtual-grid.ts'
+import { onlyKey } from '../support/grid-makers.ts'
 import { dieOf, GOOD_PATH, randomnessOf, VirtualWorld, type VirtualHost } from '../support/virtual-network.ts'
 import { identityOf, KINDS_0_1_0, readDatagram, readPulse, readRow } from './0.1.0/reader.ts'
 import { bytesOf, recordedGrid } from './recording.ts'
@@ -148,7 +149,7 @@ describe('a message of a later release', () => {
     const { world, node, deliver } = listening(5)
     node.start()
     await world.run(100)
-    const sealer = createSealer(GRID_KEY, randomnessOf(dieOf(1)))
+    const sealer = createSealer(onlyKey(GRID_KEY), randomnessOf(dieOf(1)))
     const recorded = recording.rows[1]!
     const row = encodeMessage({ type: 'row', bytes: bytesOf(recorded.bytes), signature: bytesOf(recorded.signature) })
     const unknown = [encode([200]), encode([1_000_000, 'what', { is: ['this'] }]), encode([3, 'not', 'a ping-req'])]
