@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: CommandS
   status: () => import('./status.ts'),
   graph: () => import('./graph.ts'),
   why: () => import('./why.ts'),
+  history: () => import('./history.ts'),
   nodes: () => import('./nodes.ts'),
   targets: () => import('./targets.ts'),
   open: () => import('./open.ts'),

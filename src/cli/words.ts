@@ -71,6 +71,17 @@ export function msText(ms: number): string {
 
 const BARS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const
 
+/** One mark per point: a bar for the share that was lost, a blank where nothing was sent. The least loss shows: 1 in 1,000 matters. */
+export function lossline(points: readonly SamplePoint[]): string {
+  return points
+    .map(({ sent, lost }) => {
+      if (sent === 0) return ' '
+      if (lost === 0) return BARS[0]
+      return BARS[Math.max(1, Math.min(BARS.length - 1, Math.ceil(Math.sqrt(lost / sent) * (BARS.length - 1))))] ?? '▂'
+    })
+    .join('')
+}
+
 /** One mark per point: a bar for the round trip, ✗ where everything was lost, a blank where nothing was sent. */
 export function sparkline(points: readonly SamplePoint[]): string {
   const times = points.flatMap((point) => (point.rttMsP50 === null ? [] : [point.rttMsP50]))

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite'
 /** A journal row as it lies in the database. `event` is the canonical JSON that the hash covers, byte for byte. */
 export type JournalRow = { seq: number; at: string; event: string; hash: string }
 
-/** A step of time with how many links and members changed in it, and how many of those to something bad. */
+/** A step of time: when the last of it changed, how many links and members did, and how many of those to something bad. */
 export type Moment = { atMs: number; changes: number; bad: number }
 
 export type ChainLink = { seq: number; hash: string }
@@ -40,8 +40,8 @@ export function openJournal(db: DatabaseSync) {
   const page = db.prepare('SELECT seq, at, event, hash FROM journal WHERE seq < ? ORDER BY seq DESC LIMIT ?')
   const turnsOf = db.prepare('SELECT seq, at, event, hash FROM journal WHERE pair = ? AND at >= ? ORDER BY seq DESC LIMIT ?')
   const changes = db.prepare(
-    `SELECT CAST((unixepoch(at, 'subsec') * 1000 - ?1) / ?2 AS INTEGER) AS bucket, count(*) AS changes, sum(bad) AS bad
-     FROM journal WHERE bad IS NOT NULL AND at >= ?3 AND at < ?4 GROUP BY bucket ORDER BY bucket`,
+    `SELECT max(at) AS last, count(*) AS changes, sum(bad) AS bad FROM journal WHERE bad IS NOT NULL AND at >= ?3 AND at < ?4
+     GROUP BY CAST((unixepoch(at, 'subsec') * 1000 - ?1) / ?2 AS INTEGER) ORDER BY last`,
   )
   const atOf = db.prepare('SELECT at FROM journal WHERE seq = ?')
   const onward = db.prepare('SELECT seq, at, event, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?')
@@ -104,12 +104,12 @@ export function openJournal(db: DatabaseSync) {
       page.all(until === null ? beforeSeq : Math.min(beforeSeq, seqAfter(until)), limit) as JournalRow[],
     /** Turns of one link, newest first. */
     turns: (pair: string, from: string, limit: number): JournalRow[] => turnsOf.all(pair, from, limit) as JournalRow[],
-    /** How many links and members changed in each of at most `count` steps of [fromMs, toMs), those without a change left out. */
+    /** How many links and members changed in each of at most `count` steps of [fromMs, toMs), those without a change left out. `atMs` is the last of them. */
     moments(fromMs: number, toMs: number, count: number): Moment[] {
       if (!(toMs > fromMs)) return []
       const stepMs = Math.max(1_000, Math.ceil((toMs - fromMs) / count))
-      const rows = changes.all(fromMs, stepMs, isoOf(fromMs), isoOf(toMs)) as { bucket: number; changes: number; bad: number }[]
-      return rows.map(({ bucket, changes, bad }) => ({ atMs: fromMs + bucket * stepMs, changes, bad }))
+      const rows = changes.all(fromMs, stepMs, isoOf(fromMs), isoOf(toMs)) as { last: string; changes: number; bad: number }[]
+      return rows.map(({ last, changes, bad }) => ({ atMs: Date.parse(last), changes, bad }))
     },
     /** The newest entries, which a crash or a hasty hand would hurt first; the whole chain would cost seconds at each start. */
     checkTail(): ChainPart {
