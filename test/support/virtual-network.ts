@@ -2,9 +2,17 @@ import { isIPv6 } from 'node:net'
 import type { Address, ByteStream, Clock, Network, Randomness } from '../../src/platform/index.ts'
 
 /** How a datagram or a stream fares on its way in one direction. */
-export type Path = { readonly isCut: boolean; readonly lossRatio: number; readonly latencyMs: number; readonly jitterMs: number }
+export type Path = {
+  readonly isCut: boolean
+  readonly lossRatio: number
+  /** Of datagrams that come twice. */
+  readonly duplicateRatio: number
+  readonly latencyMs: number
+  /** More than the time between two datagrams puts them out of order. */
+  readonly jitterMs: number
+}
 
-export const GOOD_PATH: Path = { isCut: false, lossRatio: 0, latencyMs: 0.3, jitterMs: 0.2 }
+export const GOOD_PATH: Path = { isCut: false, lossRatio: 0, duplicateRatio: 0, latencyMs: 0.3, jitterMs: 0.2 }
 
 /** What a host of the world has: its own clock, die and sockets. */
 export type VirtualHost = {
@@ -23,6 +31,8 @@ const PORT = 8777
 const LANES = 4
 /** Promises get their turn at least so often, and after every event while a stream is open. */
 const BREATH_MS = 10
+/** A loop that was held up rings its timers before it reads its sockets. */
+const READ_AFTER_STALL_MS = 1
 
 /**
  * Hosts, the wires between them, and the one time that they live in, out of one seed: the same seed gives the same run. Each host's clock
@@ -37,8 +47,12 @@ export class VirtualWorld {
   #openStreams = 0
   /** Datagrams and their bytes that hosts sent, lost ones included. */
   readonly sent = { datagrams: 0, bytes: 0 }
+  readonly #sentBytes = new Map<string, number>()
   /** The way from one host to another. Replace it to make faults: it is asked for every datagram. */
   path: (from: string, to: string, lane: number) => Path = () => GOOD_PATH
+  /** Who listens on the wire: told of every datagram that is sent, and of every one that arrives. */
+  onSent: (bytes: Uint8Array, from: string, to: string) => void = () => {}
+  onArrived: (bytes: Uint8Array, from: string, to: string) => void = () => {}
 
   constructor(seed: number) {
     this.#die = dieOf(seed)
@@ -50,17 +64,24 @@ export class VirtualWorld {
 
   /** Adds a host, or starts one anew that died. */
   host(host: string): VirtualHost {
-    const inner: Inner = { isAlive: true, onDatagram: () => {}, onStream: null }
+    const inner: Inner = { isAlive: true, stalledUntilMs: 0, wallShiftMs: 0, onDatagram: () => {}, onStream: null }
     this.#hosts.set(host, inner)
+    const world = this
     const startedAtMs = this.#nowMs
     const monoStartMs = Math.floor(this.#die() * 1e6)
     const skewMs = Math.floor(this.#die() * 10_000) - 5_000
-    const after = (delayMs: number, callback: () => void): (() => void) =>
-      this.#agenda.add(this.#nowMs + Math.max(0, delayMs), () => inner.isAlive && callback())
+    const after = (delayMs: number, callback: () => void): (() => void) => {
+      let cancel = this.#agenda.add(this.#nowMs + Math.max(0, delayMs), function ring(this: void) {
+        if (!inner.isAlive) return
+        if (inner.stalledUntilMs <= world.#nowMs) callback()
+        else cancel = world.#agenda.add(inner.stalledUntilMs, ring)
+      })
+      return () => cancel()
+    }
     return {
       host,
       clock: {
-        wallMs: () => START_WALL_MS + skewMs + this.#nowMs,
+        wallMs: () => START_WALL_MS + skewMs + inner.wallShiftMs + this.#nowMs,
         monoMs: () => monoStartMs + this.#nowMs - startedAtMs,
         after,
       },
@@ -75,6 +96,27 @@ export class VirtualWorld {
       onStream: (listener) => (inner.onStream = listener),
       die: () => void (inner.isAlive = false),
     }
+  }
+
+  /** Somebody sets a host's wall clock, forward or back. */
+  shiftWall(host: string, byMs: number): void {
+    const inner = this.#hosts.get(host)
+    if (inner) inner.wallShiftMs += byMs
+  }
+
+  /** Holds a process up: its timers ring late, all at once, and what arrived meanwhile is read only after that. */
+  stall(host: string, forMs: number): void {
+    const inner = this.#hosts.get(host)
+    if (inner) inner.stalledUntilMs = this.#nowMs + forMs
+  }
+
+  /** Bytes that a host sent since the world began, in datagrams and in streams. */
+  sentBytes(host: string): number {
+    return this.#sentBytes.get(host) ?? 0
+  }
+
+  #count(host: string, bytes: number): void {
+    this.#sentBytes.set(host, this.sentBytes(host) + bytes)
   }
 
   /** Lets the time pass. */
@@ -113,13 +155,27 @@ export class VirtualWorld {
   #send(from: string, lane: number, to: Address, bytes: Uint8Array): void {
     this.sent.datagrams++
     this.sent.bytes += bytes.length
+    this.#count(from, bytes.length)
+    this.onSent(bytes, from, to.host)
     const path = this.path(from, to.host, lane)
     if (path.isCut || to.port !== PORT || this.#die() < path.lossRatio) return
     const source = { host: from, port: lane === 0 ? PORT : 40_000 + lane }
-    this.#agenda.add(this.#nowMs + this.#delay(path), () => {
-      const inner = this.#hosts.get(to.host)
-      if (inner?.isAlive) inner.onDatagram(bytes, source)
-    })
+    const copies = path.duplicateRatio > 0 && this.#die() < path.duplicateRatio ? 2 : 1
+    for (let copy = 0; copy < copies; copy++)
+      this.#agenda.add(this.#nowMs + this.#delay(path), () =>
+        this.#arrive(to.host, () => {
+          this.onArrived(bytes, from, to.host)
+          this.#hosts.get(to.host)?.onDatagram(bytes, source)
+        }),
+      )
+  }
+
+  /** Reads what came for a host, if it lives; once it goes on, if it is held up. */
+  #arrive(host: string, read: () => void): void {
+    const inner = this.#hosts.get(host)
+    if (!inner?.isAlive) return
+    if (inner.stalledUntilMs <= this.#nowMs) read()
+    else this.#agenda.add(inner.stalledUntilMs + READ_AFTER_STALL_MS, () => this.#arrive(host, read))
   }
 
   #delay(path: Path): number {
@@ -140,11 +196,12 @@ export class VirtualWorld {
           this.#openStreams--
           return reject(new Error('connect ECONNREFUSED'))
         }
-        const [caller, answerer] = streamPair(from, to.host, (sender, receiver, atLeastMs, deliver) => {
+        const [caller, answerer] = streamPair(from, to.host, (sender, receiver, atLeastMs, deliver, bytes) => {
+          this.#count(sender, bytes)
           const path = this.path(sender, receiver, 0)
           const atMs = Math.max(atLeastMs, this.#nowMs + this.#delay(path))
           // A stream repeats what gets lost; only a cut stops it.
-          if (!path.isCut) this.#agenda.add(atMs, () => this.#hosts.get(receiver)?.isAlive && deliver())
+          if (!path.isCut) this.#agenda.add(atMs, () => this.#arrive(receiver, deliver))
           return atMs
         })
         caller.onClosed(() => this.#openStreams--)
@@ -155,10 +212,16 @@ export class VirtualWorld {
   }
 }
 
-type Inner = { isAlive: boolean; onDatagram: (bytes: Uint8Array, from: Address) => void; onStream: ((stream: ByteStream) => void) | null }
+type Inner = {
+  isAlive: boolean
+  stalledUntilMs: number
+  wallShiftMs: number
+  onDatagram: (bytes: Uint8Array, from: Address) => void
+  onStream: ((stream: ByteStream) => void) | null
+}
 
-/** Carries something from one end to the other, in order: not before `atLeastMs`. Answers when it arrives. */
-type Carry = (sender: string, receiver: string, atLeastMs: number, deliver: () => void) => number
+/** Carries something of so many bytes from one end to the other, in order: not before `atLeastMs`. Answers when it arrives. */
+type Carry = (sender: string, receiver: string, atLeastMs: number, deliver: () => void, bytes: number) => number
 type End = { readonly stream: ByteStream; onClosed(listener: () => void): void; receive(bytes: Uint8Array): void; close(): void }
 
 /** Both ends of one connection. Ending or destroying either closes both, as TCP sockets without half-open do. */
@@ -175,15 +238,15 @@ export function streamPair(callerHost: string, answererHost: string, carry: Carr
       isClosed = true
       for (const closed of onClose) closed()
     }
-    const hangUp = (): void => void (lastMs = carry(own, other, lastMs, () => ends[otherIndex]?.close()))
+    const hangUp = (): void => void (lastMs = carry(own, other, lastMs, () => ends[otherIndex]?.close(), 0))
     const stream: ByteStream = {
       remoteHost: other,
       write: (bytes) => {
-        if (!isClosed) lastMs = carry(own, other, lastMs, () => ends[otherIndex]?.receive(bytes))
+        if (!isClosed) lastMs = carry(own, other, lastMs, () => ends[otherIndex]?.receive(bytes), bytes.length)
       },
       end: () => {
         hangUp()
-        lastMs = carry(own, other, lastMs, close)
+        lastMs = carry(own, other, lastMs, close, 0)
       },
       destroy: () => {
         hangUp()
