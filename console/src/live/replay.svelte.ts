@@ -1,6 +1,6 @@
 import type { Graph, Past, TimelineEntry } from '../../../src/contract/index.ts'
 import { type Links, indexLinks } from '../model/links.ts'
-import { type Range, nextChange, previousChange, rangeOf, spanFor } from '../model/past.ts'
+import { type Range, momentsOf, nextChange, previousChange, rangeOf, spanFor } from '../model/past.ts'
 import { api, wordsOf } from './api.ts'
 import { live } from './live.svelte.ts'
 import { router } from './router.svelte.ts'
@@ -17,6 +17,8 @@ const REFRESH_MS = 10_000
 /** Changes are told at once by the node, so without one only the end of the range has moved. */
 const REFRESH_AT_LEAST_MS = 60_000
 const CHANGES_SHOWN = 100
+/** Of a mark with more changes than this the first are passed over. */
+const MARK_ENTRIES = 500
 /** Links of all kept pictures together: some 40 MB, and hundreds of moments of a small grid. */
 const KEPT_LINKS = 100_000
 const KEPT_PICTURES = 200
@@ -41,6 +43,8 @@ class Replay {
   readonly at = $derived(router.route.at)
   readonly atMs = $derived(this.at === null ? null : Date.parse(this.at))
   readonly open = $derived(this.wanted || this.at !== null)
+  /** The picture is still that of another moment. */
+  readonly loading = $derived(this.at !== null && this.problem === '' && this.picture?.at !== this.at)
   readonly range: Range | null = $derived(this.past ? rangeOf(this.past, this.spanMs) : null)
   readonly moments = $derived(this.past?.moments ?? [])
   readonly next = $derived(this.atMs === null ? null : nextChange(this.moments, this.atMs))
@@ -49,6 +53,9 @@ class Replay {
   readonly #kept = new Map<string, Picture>()
   #asking: AbortController | null = null
   #run: AbortController | null = null
+  /** Where playing went last: whoever goes elsewhere has taken over. */
+  #playedTo: string | null = null
+  #stepping = false
   #loadedMs = 0
   #loadedSeq = 0
 
@@ -61,6 +68,7 @@ class Replay {
       this.problem = ''
       return
     }
+    if (at !== this.#playedTo) this.pause()
     if (live.nowMs - Date.parse(at) > this.spanMs) this.spanMs = spanFor(Date.parse(at), live.nowMs)
     const kept = this.#kept.get(at)
     if (kept) return this.#show(kept)
@@ -69,9 +77,10 @@ class Replay {
     this.#asking = new AbortController()
     const { signal } = this.#asking
     try {
-      this.#show(await this.#load(at, signal))
+      const picture = await this.#load(at, signal)
+      if (router.route.at !== null) this.#show(picture)
     } catch (error) {
-      if (router.route.at === at) {
+      if (!signal.aborted && router.route.at === at) {
         this.picture = null
         this.problem = wordsOf(error)
       }
@@ -79,19 +88,47 @@ class Replay {
       this.#asking = null
     }
     const newest = router.route.at
-    if (newest !== null && newest !== at) await this.follow(newest)
+    if (newest !== null && (newest !== at || signal.aborted)) await this.follow(newest)
   }
 
-  /** Shows a moment; null is now. `step` makes it one that the Back button returns from. */
-  seek(atMs: number | null, step = false): void {
+  /** Shows a moment; null is now. The Back button leads from the past to now, not through each moment. */
+  seek(atMs: number | null): void {
     this.pause()
     const at = atMs === null ? null : new Date(atMs).toISOString()
-    if (step || (at === null) !== (this.at === null)) router.go({ at })
+    if ((at === null) !== (this.at === null)) router.go({ at })
     else router.replace({ at })
   }
 
-  stepTo(atMs: number | null): void {
-    if (this.open && atMs !== null) this.seek(atMs)
+  /** To the change after or before. One step at a time, however fast the key is pressed. */
+  async step(direction: 1 | -1): Promise<void> {
+    if (!this.open || this.#stepping) return
+    this.#stepping = true
+    try {
+      const atMs = direction > 0 ? await this.#after(this.atMs ?? Infinity) : await this.#before(this.atMs ?? live.nowMs)
+      if (this.open && atMs !== null) this.seek(atMs)
+    } finally {
+      this.#stepping = false
+    }
+  }
+
+  /** A mark of the slider may stand for minutes; the journal says when exactly each of its changes was. */
+  async #after(atMs: number): Promise<number | null> {
+    const mark = this.moments.find(({ at }) => Date.parse(at) > atMs)
+    if (!mark) return null
+    const coarse = nextChange([mark], atMs)
+    if (mark.changes === 1) return coarse
+    return api.timeline({ limit: Math.min(mark.changes, MARK_ENTRIES), until: mark.at }).then(
+      ({ entries }) => nextChange(momentsOf(entries), atMs) ?? coarse,
+      () => coarse,
+    )
+  }
+
+  async #before(atMs: number): Promise<number | null> {
+    const coarse = previousChange(this.moments, atMs)
+    return api.timeline({ limit: CHANGES_SHOWN, until: new Date(atMs).toISOString() }).then(
+      ({ entries }) => previousChange(momentsOf(entries), atMs) ?? coarse,
+      () => coarse,
+    )
   }
 
   toggle(): void {
@@ -112,21 +149,25 @@ class Replay {
     this.playing = true
     let atMs = this.atMs
     if (atMs === null || nextChange(this.moments, atMs) === null) atMs = this.range.fromMs - 1
-    while (!run.signal.aborted) {
-      const next = nextChange(this.moments, atMs)
-      if (next === null) break
+    let next = await this.#after(atMs)
+    while (next !== null && !run.signal.aborted) {
       const at = new Date(next).toISOString()
       // First the picture, then the time above it, so that the two never differ.
       await this.#load(at, run.signal).catch(() => null)
       if (run.signal.aborted) break
+      this.#playedTo = at
       if (this.at === null) router.go({ at })
       else router.replace({ at })
-      const after = nextChange(this.moments, next)
-      if (after !== null) void this.#load(new Date(after).toISOString(), run.signal).catch(() => null)
-      await rest(DWELL_MS[this.speed], run.signal)
-      atMs = next
+      ;[next] = await Promise.all([this.#prefetch(next, run.signal), rest(DWELL_MS[this.speed], run.signal)])
     }
     if (this.#run === run) this.pause()
+  }
+
+  /** When to go on after `atMs`, with the picture of it on its way. */
+  async #prefetch(atMs: number, signal: AbortSignal): Promise<number | null> {
+    const next = await this.#after(atMs)
+    if (next !== null) void this.#load(new Date(next).toISOString(), signal).catch(() => null)
+    return next
   }
 
   pause(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { JournalEvent, TimelineEntry } from '../../../src/contract/index.ts'
+import type { Identity, JournalEvent, TimelineEntry } from '../../../src/contract/index.ts'
 import { filterChanges, subject } from './changes.ts'
 import { SINCE } from './fixture.ts'
 
@@ -21,6 +21,8 @@ describe('the timeline', () => {
   test('a line leads to what it is about, if that can be opened', () => {
     expect(subject(lossy)).toEqual({ type: 'link', from: 'a', to: 'b' })
     expect(subject(stopped)).toBeNull()
+    const lied = { type: 'node.lied', identity: '0'.repeat(32) as Identity, id: 'b', lie: 'forged-row' } as const
+    expect(subject(entry(3, 'b lied', lied))).toEqual({ type: 'node', id: 'b' })
   })
 
   test('the filter looks at words and names', () => {

@@ -29,6 +29,19 @@ describe('the map of a small grid', () => {
     expect(mapModel({ nodes: three, targets: [shop] }, links, false).edges.map(({ id }) => id)).toEqual(['a node:b'])
   })
 
+  test('a node that only calls out is marked, links to it are drawn as not probed, and a liar is named', () => {
+    const nodes = [three[0], { ...three[1], callsOut: true }, { ...three[2], lies: ['forged-row'] }] as typeof three
+    const silent = { state: 'unknown', detail: 'cannot be probed: b only calls out' } as const
+    const { nodes: drawn, edges } = mapModel(
+      { nodes, targets: [] },
+      indexLinks(watched.map((of) => (of.to === 'b' ? { ...of, ...silent } : of))),
+      true,
+    )
+    expect(drawn.filter(({ callsOut }) => callsOut).map(({ label }) => label)).toEqual(['b'])
+    expect(drawn.filter(({ lies }) => lies).map(({ label }) => label)).toEqual(['c\ncaught lying'])
+    expect(edges.filter(({ unprobeable }) => unprobeable).map(({ id }) => id)).toEqual(['a node:b', 'c node:b'])
+  })
+
   test('what a dead node said last is not drawn, what others say of it is', () => {
     const nodes = [three[0], { ...three[1], state: 'down' }, three[2]] as typeof three
     const links = indexLinks(

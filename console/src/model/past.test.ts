@@ -6,6 +6,7 @@ import {
   axis,
   before,
   justAfter,
+  momentsOf,
   nextChange,
   nudge,
   previousChange,
@@ -56,6 +57,31 @@ describe('moments', () => {
     expect(previousChange(night, first)).toBeNull()
     expect(nextChange(night, NOW_MS)).toBeNull()
     expect(previousChange(night, Infinity)).toBe(Date.parse(justAfter(iso(1))))
+  })
+
+  test('lines of the journal are moments where they changed the picture', () => {
+    const event = { type: 'observer.degraded', id: 'a', reasons: [] } as const
+    const turned = {
+      type: 'link.changed',
+      fromNode: 'a',
+      toName: 'b',
+      toType: 'node',
+      kind: 'udp',
+      from: 'up',
+      to: 'down',
+      dead: null,
+      detail: null,
+    } as const
+    expect(
+      momentsOf([
+        { seq: 3, at: iso(1), text: '', tone: 'bad', event: turned },
+        { seq: 2, at: iso(2), text: '', tone: 'plain', event: { ...event, reasons: [] } },
+        { seq: 1, at: iso(3), text: '', tone: 'good', event: turned },
+      ]),
+    ).toEqual([
+      { at: iso(3), changes: 1, bad: 0 },
+      { at: iso(1), changes: 1, bad: 1 },
+    ])
   })
 
   test('what changed within the second that is looked at is no next change', () => {

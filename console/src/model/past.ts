@@ -1,4 +1,4 @@
-import type { GraphNode, Past } from '../../../src/contract/index.ts'
+import type { GraphNode, Past, TimelineEntry } from '../../../src/contract/index.ts'
 import type { Links } from './links.ts'
 import { isTroubled } from './states.ts'
 import { ago, clockTime, spanWords } from './time.ts'
@@ -37,6 +37,14 @@ export function usefulSpans(past: Pick<Past, 'from' | 'to'>): readonly (typeof S
 const SETTLED_MS = 1_000
 export function justAfter(iso: string): string {
   return new Date(Date.parse(iso) + SETTLED_MS).toISOString()
+}
+
+/** Lines of the journal, newest first, as moments: those of them that changed the picture. */
+export function momentsOf(entries: readonly TimelineEntry[]): Moments {
+  return entries
+    .filter(({ event }) => event.type === 'link.changed' || event.type === 'member.changed')
+    .map(({ at, tone }) => ({ at, changes: 1, bad: tone === 'bad' ? 1 : 0 }))
+    .toReversed()
 }
 
 /** When to look at the first change that `atMs` does not show yet. */

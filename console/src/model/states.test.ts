@@ -1,7 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import { LinkState, NodeState, TROUBLED } from '../../../src/contract/index.ts'
+import { Lie, LinkState, NodeState, TROUBLED } from '../../../src/contract/index.ts'
 import { link } from './fixture.ts'
-import { LOOKS, STATES, isTroubled, milliseconds, nodeLook, percent, stateWords, worst } from './states.ts'
+import {
+  LOOKS,
+  STATES,
+  UNPROBEABLE,
+  anyUnprobeable,
+  isTroubled,
+  lieSentences,
+  lookOf,
+  milliseconds,
+  nodeLook,
+  percent,
+  stateWords,
+  worst,
+} from './states.ts'
 
 describe('how states look', () => {
   test('every state of the contract has a look, and what needs a person is the same as there', () => {
@@ -39,6 +52,22 @@ describe('states in words', () => {
 
   test('a link that is down says why, where that is known', () => {
     expect(stateWords(link('a', 'shop', { state: 'down', detail: 'status 503, wanted 200' }))).toBe('down: status 503, wanted 200')
+  })
+
+  test('a link that nobody can probe is told apart from one that was not probed yet, and is no trouble', () => {
+    const silent = link('a', 'n', { state: 'unknown', detail: 'cannot be probed: n only calls out' })
+    expect(stateWords(silent)).toBe('unknown: cannot be probed: n only calls out')
+    expect(lookOf(silent)).toBe(UNPROBEABLE)
+    expect(UNPROBEABLE.severity).toBeLessThan(LOOKS.up.severity)
+    expect(lookOf(link('a', 'n', { state: 'unknown' }))).toBe(LOOKS.unknown)
+    expect(anyUnprobeable([link('a', 'b'), silent])).toBe(true)
+    expect(anyUnprobeable([link('a', 'b')])).toBe(false)
+  })
+
+  test('each lie has its own sentence', () => {
+    const sentences = lieSentences({ lies: Lie.options })
+    expect(new Set(sentences).size).toBe(Lie.options.length)
+    expect(lieSentences({ lies: [] })).toEqual([])
   })
 
   test.each([

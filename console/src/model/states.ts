@@ -109,6 +109,11 @@ export function isUnprobeable(link: Pick<GraphLink, 'state' | 'detail'>): boolea
   return link.state === 'unknown' && (link.detail?.startsWith('cannot be probed') ?? false)
 }
 
+export function anyUnprobeable(links: Iterable<GraphLink>): boolean {
+  for (const link of links) if (isUnprobeable(link)) return true
+  return false
+}
+
 export function lookOf(link: Pick<GraphLink, 'state' | 'detail'>): Look {
   return isUnprobeable(link) ? UNPROBEABLE : LOOKS[link.state]
 }
