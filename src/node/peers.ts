@@ -59,10 +59,10 @@ export class Peering {
 }
 
 function peersOf(grid: Grid): Identity[] {
-  const known = grid.peers().map((identity): PlannedNode => ({
-    identity,
-    site: grid.table.get(identity)?.row.site ?? '',
-    isDown: grid.member(identity)?.state === 'down',
-  }))
+  const known = grid.peers().map((identity): PlannedNode => {
+    const row = grid.table.get(identity)?.row
+    // What nobody can probe stands for its site as little as what is down.
+    return { identity, site: row?.site ?? '', isDown: row?.address === null || grid.member(identity)?.state === 'down' }
+  })
   return planPeers([...known, { identity: grid.self, site: grid.row.site, isDown: false }], grid.self)
 }
