@@ -113,6 +113,7 @@ export class Grid {
       talk: this.#talk,
       label: options.card.id,
       others: () => this.#members.others('up', 'suspect', 'down'),
+      isLost: (identity) => this.isIsolated || this.#members.get(identity)?.state === 'down',
       callKeys: (address) => this.#meetings.callKeys(address),
       forget: (identity) => {
         this.#forget(identity)
@@ -303,6 +304,7 @@ export class Grid {
     if (!this.#running) return
     const opened = this.#opener.open(bytes)
     if (!opened.ok) {
+      if (opened.why === 'not-authentic') this.#rekeying.unreadable(source.host)
       return this.#refuse(REFUSALS[opened.why], source)
     }
     const packet = decodePacket(opened.plain)

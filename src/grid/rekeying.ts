@@ -18,6 +18,8 @@ const KEY_RHYTHM = {
   lateMs: 500,
   /** Between one round of calls that failed and the next, and as much again by chance: a large grid calls the maker all at once. */
   againMs: 300,
+  /** At most so often a datagram that no key opens leads to a call: anybody can send one. */
+  tryMs: 1_000,
 } as const
 /** Those who told of a key unknown here, to be called one after the other. */
 const TELLERS_MAX = 8
@@ -26,6 +28,8 @@ const CALLS_MAX = 20
 const CHANGES_AT_ONCE = 2
 /** A newcomer hears of the change that made its key from about so many. */
 const TELL_NEWCOMER = 3
+
+type Unwanted = Pick<Removal, 'identity' | 'id'>
 
 export type RekeyingOptions = Pick<GridOptions, 'saveRing' | 'onEvent'> & {
   readonly clock: Clock
@@ -38,6 +42,8 @@ export type RekeyingOptions = Pick<GridOptions, 'saveRing' | 'onEvent'> & {
   readonly label: string
   /** All others that have not left. */
   others(): readonly Identity[]
+  /** Is it down, or does this node hear nobody? */
+  isLost(identity: Identity): boolean
   callKeys(address: Address): Promise<KeyCall>
   forget(identity: Identity): void
 }
@@ -46,6 +52,7 @@ export type RekeyingOptions = Pick<GridOptions, 'saveRing' | 'onEvent'> & {
 export class Rekeying {
   readonly #options: RekeyingOptions
   readonly #mayRemind: Allowance
+  readonly #mayTry: Allowance
   /** Who was heard under the current key. */
   readonly #heard = new Set<Identity>()
   readonly #tellers = new Set<Identity>()
@@ -59,6 +66,7 @@ export class Rekeying {
   constructor(options: RekeyingOptions) {
     this.#options = options
     this.#mayRemind = createAllowance(options.clock, LIMITS.membersPerDatagram, 1_000)
+    this.#mayTry = createAllowance(options.clock, 1, KEY_RHYTHM.tryMs)
     options.table.ban(options.ring.removed.map(({ identity }) => identity))
   }
 
@@ -77,12 +85,19 @@ export class Rekeying {
   }
 
   /** Changes the key; nodes named in `remove` do not get the new one. Errors: MW_REMOVED, MW_LIMIT, and what the disk says. */
-  change(remove: readonly Pick<Removal, 'identity' | 'id'>[]): Promise<void> {
+  change(remove: readonly Unwanted[]): Promise<void> {
+    const { ring } = this.#options
+    if (ring.accepted().length > CHANGES_AT_ONCE) {
+      const message = `${CHANGES_AT_ONCE} changes of key are under way; wait ${KEY_CHANGE.retireMs / 1_000} s`
+      return Promise.reject(new MidwatchError('MW_LIMIT', message))
+    }
+    return this.#make(remove)
+  }
+
+  #make(remove: readonly Unwanted[]): Promise<void> {
     return this.#inTurn(async () => {
       const { ring, table, keys, clock, random, label } = this.#options
       if (ring.outcast) throw new MidwatchError('MW_REMOVED', `this node was removed from the grid on ${ring.outcast.by}`)
-      if (ring.accepted().length > CHANGES_AT_ONCE)
-        throw new MidwatchError('MW_LIMIT', `${CHANGES_AT_ONCE} changes of key are under way; wait ${KEY_CHANGE.retireMs / 1_000} s`)
       const atMs = clock.wallMs()
       const fresh = remove.filter(({ identity }) => !ring.isRemoved(identity)).map((each) => ({ ...each, by: label, atMs }))
       const out = new Set(fresh.map(({ identity }) => identity))
@@ -131,6 +146,15 @@ export class Rekeying {
     if (ring.hasReplaced(name)) return this.#remind(from)
     if (this.#tellers.size < TELLERS_MAX) this.#tellers.add(from)
     void this.#call()
+  }
+
+  /** A datagram that no key opens came from that host. Where a node that is not heard was last, it may be that one, with another key. */
+  unreadable(host: string): void {
+    const { others, talk, isLost, callKeys } = this.#options
+    if (!this.#mayTry()) return
+    const lost = others().find((identity) => talk.addressOf(identity)?.host === host && isLost(identity))
+    const address = lost && talk.addressOf(lost)
+    if (address) void callKeys(address)
   }
 
   /** A node came, or started anew. */
@@ -184,7 +208,7 @@ export class Rekeying {
     const mine = lost.filter(({ maker }) => maker === keys.identity).flatMap(({ removed }) => removed)
     const again = mine.filter(({ identity }) => !ring.isRemoved(identity) && identity !== keys.identity)
     // Nobody waits for it: where the disk fails, the owner sees that the node is still there.
-    if (again.length > 0) void this.change(again).catch(() => {})
+    if (again.length > 0) void this.#make(again).catch(() => {})
   }
 
   #leaveAll(change: KeyChange): void {
