@@ -46,6 +46,20 @@ export const GraphLink = z.object({
 })
 export type GraphLink = z.infer<typeof GraphLink>
 
+/** Details of links that say more than words: other nodes and the rundown go by them. */
+export const LINK_DETAILS = {
+  callsOut: 'cannot be probed: it only calls out',
+  noDatagrams: 'cannot be probed: no UDP passes here',
+  oldVersion: 'cannot be probed: its version answers no node that only calls out',
+  /** At the end, perhaps after one of the others. */
+  line: 'a line is open to it',
+} as const
+
+/** Nobody can say anything of this link by probes, for a reason that is no trouble. */
+export function cannotBeProbed(link: Pick<GraphLink, 'state' | 'detail' | 'toType'>): boolean {
+  return link.state === 'unknown' && link.toType === 'node' && (link.detail?.startsWith('cannot be probed') ?? false)
+}
+
 /** The graph as one node sees it. `hash` covers only what the rows say and is equal on every node of a settled grid. */
 export const Graph = z.object({
   hash: z.string().regex(/^[0-9a-f]{32}$/),

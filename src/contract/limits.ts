@@ -13,6 +13,10 @@ export const LIMITS = {
   streams: 64,
   /** A stream that says nothing for this long is closed. */
   streamIdleMs: 5_000,
+  /** Lines held for nodes that can only call out. Each is a stream too. */
+  lines: 32,
+  /** Bytes that wait to go out on a line; what its reader is too slow for beyond that is dropped, and counted. */
+  lineWaitingBytes: 1_048_576,
   /** Nodes in one grid. A row beyond this is refused and counted. */
   nodes: 2_000,
   /** Links in one row. */

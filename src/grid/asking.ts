@@ -3,6 +3,7 @@ import { pick, type Clock, type Randomness } from '../platform/index.ts'
 import type { NodeKeys } from './keys.ts'
 import { MEMBERSHIP, type Members } from './members.ts'
 import { RHYTHM } from './rhythm.ts'
+import { isOverLine } from './row.ts'
 import { REFUTING_BEATS, rumourIsSigned, signRumour } from './rumour.ts'
 import { beatOf, type RowTable } from './table.ts'
 import type { Talk } from './talk.ts'
@@ -63,7 +64,7 @@ export class Asking {
   pingFor(asker: Identity, subject: Identity, nonce: number): void {
     const { clock, random, talk } = this.#options
     // Each costs memory for a moment; a flood of them must not.
-    if (this.#asked.size >= LIMITS.rumours || !talk.addressOf(subject)) return
+    if (this.#asked.size >= LIMITS.rumours || !talk.canReach(subject)) return
     const own = random.int(0xffff_ffff)
     const cancel = clock.after(RHYTHM.askMs, () => this.#asked.delete(own))
     this.#asked.set(own, () => {
@@ -103,7 +104,7 @@ export class Asking {
       // Who hears the accused carries the word to it: it can refute for those that do not hear it.
       const warnedMs = this.#warnedMs.get(subject)
       const isTime = warnedMs === undefined || clock.monoMs() - warnedMs >= RHYTHM.compareMs
-      if (!members.isHeard(subject) || !isTime || !talk.addressOf(subject)) return
+      if (!members.isHeard(subject) || !isTime || !talk.canReach(subject)) return
       this.#warnedMs.set(subject, clock.monoMs())
       return talk.send(subject, rumour)
     }
@@ -114,11 +115,17 @@ export class Asking {
   }
 
   #goBetweens(subject: Identity, count: number): Identity[] {
-    const others = this.#options.members.others('up').filter((other) => other !== subject)
+    const { members, talk, table, random } = this.#options
+    const others = members.others('up').filter((other) => other !== subject && talk.canReach(other))
     const way = this.#wayTo.get(subject)
-    const known = others.filter((other) => other === way)
-    const rest = others.filter((other) => other !== way)
-    return [...known, ...pick(this.#options.random, rest, count - known.length)]
+    // A node that can only call out says itself who would know.
+    const holders = table
+      .get(subject)
+      ?.row.links.filter(isOverLine)
+      .map(({ to }) => to)
+    const known = others.filter((other) => other === way || holders?.includes(other))
+    const rest = others.filter((other) => !known.includes(other))
+    return [...known, ...pick(random, rest, count - known.length)]
   }
 
   /** Asks `subject` through each of `via` (itself, for a direct ping), `tries` times; without an answer this node accuses it. */

@@ -3,7 +3,7 @@ import type { Address, Clock } from '../platform/index.ts'
 import { createAllowance, type Allowance } from './allowance.ts'
 import { compare } from './exchange.ts'
 import { rowMessages } from './parts.ts'
-import { MAX_MESSAGE_BYTES, RHYTHM } from './rhythm.ts'
+import { RHYTHM } from './rhythm.ts'
 import type { RowTable } from './table.ts'
 import type { Talk } from './talk.ts'
 import { DIGEST_BYTES, DIGEST_RANGES, type Message } from './wire.ts'
@@ -91,24 +91,24 @@ export class Comparing {
   }
 
   sendRows(to: Identity, identities: readonly Identity[]): void {
-    const address = this.#talk.addressOf(to)
-    if (!address) return
+    if (!this.#talk.canReach(to)) return
     let needsStream = false
     for (const identity of new Set(identities)) {
       const entry = this.#table.get(identity)
-      const messages = entry && rowMessages(identity, entry.row, entry.signed, MAX_MESSAGE_BYTES)
+      const messages = entry && rowMessages(identity, entry.row, entry.signed, this.#talk.mostBytes(to))
       if (messages === undefined) continue
       if (messages === null) needsStream = true
       else if (this.#mayAnswer(entry?.signed.bytes.length)) this.#talk.sendEncoded(to, messages)
     }
-    if (needsStream && this.#isTime(this.#metMs, to)) this.#meet(address)
+    const address = this.#talk.addressOf(to)
+    if (needsStream && address && this.#isTime(this.#metMs, to)) this.#meet(address)
   }
 
-  /** At most once in `RHYTHM.compareMs` for each node that has an address; it counts as done. */
+  /** At most once in `RHYTHM.compareMs` for each node that can be reached; it counts as done. */
   #isTime(times: Map<Identity, number>, peer: Identity): boolean {
     const now = this.#clock.monoMs()
     const last = times.get(peer)
-    if (!this.#talk.addressOf(peer) || (last !== undefined && now - last < RHYTHM.compareMs)) return false
+    if (!this.#talk.canReach(peer) || (last !== undefined && now - last < RHYTHM.compareMs)) return false
     times.set(peer, now)
     return true
   }

@@ -3,6 +3,8 @@ import { formatAddress, pick, type Address, type ByteStream } from '../platform/
 import { Asking } from './asking.ts'
 import { Comparing } from './comparing.ts'
 import { Lies } from './lies.ts'
+import type { KeyName } from './keys.ts'
+import { LINES, Lines, type Holder } from './lines.ts'
 import { Meetings, type Doorkeeper } from './meetings.ts'
 import { MEMBERSHIP, Members, type MemberView } from './members.ts'
 import { OwnRow } from './own-row.ts'
@@ -48,6 +50,7 @@ export class Grid {
   readonly #asking: Asking
   readonly #meetings: Meetings
   readonly #rekeying: Rekeying
+  readonly #lines: Lines
   readonly #parts = new PartsInbox()
   /** Where a node was before its last start, and until when: to notice one that is in two places. */
   readonly #movedFrom = new Map<Identity, { readonly address: string | null; readonly atMs: number }>()
@@ -55,6 +58,7 @@ export class Grid {
   #running = false
   #stopped = false
   #callingSeeds = false
+  #hearsDatagrams = false
 
   constructor(options: GridOptions) {
     const { clock, random, network, ring, keys } = options
@@ -83,12 +87,30 @@ export class Grid {
       this.counters.liesCaught++
       options.onEvent({ type: 'lied', identity, lie })
     })
+    this.#lines = new Lines({
+      clock,
+      random,
+      keys,
+      counters: this.counters,
+      callsOut: () => this.row.address === null,
+      keyName: () => this.ring.current.name,
+      isMember: (identity) => this.table.get(identity)?.row.left === false,
+      holders: () => this.#holders(),
+      open: (address) => this.#meetings.openLine(address),
+      packet: (messages) => this.#talk.packet(messages),
+      onPacket: (from, packet, key) => this.#take(from, decodePacket(packet), key, null),
+      // Newer by two beats, so that who held this node for dead believes it at once.
+      onOpened: () => void this.#own.refute(0),
+      onMissing: (identity) => this.#asking.unanswered(identity),
+    })
     this.#talk = new Talk({
       clock,
       random,
       network,
       ring,
       self: this.#self,
+      lines: this.#lines,
+      hearsDatagrams: () => this.row.address !== null || this.#hearsDatagrams,
       incarnation: () => this.row.incarnation,
       audience: () => this.#audience(),
       gridSize: () => this.table.size,
@@ -106,6 +128,7 @@ export class Grid {
       counters: this.counters,
       onSeenAs: (host) => options.onSeenAs(host),
       onChanges: (changes) => this.#rekeying.take(changes),
+      onLine: (sealed) => this.#lines.answer(sealed),
     })
     this.#rekeying = new Rekeying({
       ...options,
@@ -174,6 +197,7 @@ export class Grid {
     const always = (everyMs: number) => (): number => everyMs
     this.#repeat(always(MEMBERSHIP.tickMs), () => this.#members.tick())
     this.#repeat(always(RHYTHM.roundMs), () => this.#talk.round({ type: 'summary', hash: this.table.hash() }))
+    this.#repeat(always(LINES.tickMs), () => this.#lines.tick())
     this.#repeat(always(RHYTHM.reunionMs), () => this.#reunion())
     this.#repeat(always(RHYTHM.seedMs), () => void this.#callSeeds())
     this.#repeat(
@@ -201,6 +225,7 @@ export class Grid {
     this.#asking.stop()
     this.#meetings.stop()
     this.#rekeying.stop()
+    this.#lines.stop()
     for (const cancel of this.#timers) cancel()
     this.#timers = []
   }
@@ -268,6 +293,21 @@ export class Grid {
     return this.#members.others('up', 'suspect', 'down').filter((identity) => this.#talk.addressOf(identity))
   }
 
+  /** Nodes that nobody can probe, since they only call out. */
+  callers(): Identity[] {
+    return this.#members.others('up', 'suspect', 'down').filter((identity) => this.table.get(identity)?.row.address === null)
+  }
+
+  /** Is a line open to it, from either side? */
+  hasLine(identity: Identity): boolean {
+    return this.#lines.has(identity)
+  }
+
+  /** Has any datagram of another node reached this one since its start? */
+  get hearsDatagrams(): boolean {
+    return this.#hearsDatagrams
+  }
+
   get isIsolated(): boolean {
     return this.#members.isIsolated()
   }
@@ -279,7 +319,8 @@ export class Grid {
 
   /** A peer left probes unanswered: others are asked. */
   unanswered(identity: Identity): void {
-    this.#asking.unanswered(identity)
+    // Where no datagram ever came in, an answer that is missing says nothing of the peer.
+    if (this.row.address !== null || this.#hearsDatagrams) this.#asking.unanswered(identity)
   }
 
   /** What a node was caught at in the last hour, by this one or by proof. */
@@ -289,15 +330,27 @@ export class Grid {
 
   /** Whom to tell. A node that hears nobody may still be heard, so it goes on speaking to those that it shows as down. */
   #audience(): readonly Identity[] {
-    const there = this.#members.others('up', 'suspect')
-    return there.length > 0 ? there : this.#members.others('down')
+    const reached = (identity: Identity): boolean => this.#talk.canReach(identity)
+    const there = this.#members.others('up', 'suspect').filter(reached)
+    return there.length > 0 ? there : this.#members.others('down').filter(reached)
+  }
+
+  /** Who could hold a line of this node: those that are up, or, if none is, whoever was. */
+  #holders(): Holder[] {
+    const within = (identities: readonly Identity[]): Holder[] =>
+      identities.flatMap((identity) => {
+        const address = this.#talk.addressOf(identity)
+        return address ? [{ identity, address, site: this.table.get(identity)?.row.site ?? '' }] : []
+      })
+    const up = within(this.#members.others('up'))
+    return up.length > 0 ? up : within(this.#members.others('suspect', 'down'))
   }
 
   // ── Listening ──
 
-  #refuse(kind: keyof GridCounters, source: Address): void {
+  #refuse(kind: keyof GridCounters, source: Address | null): void {
     this.counters[kind]++
-    this.refusedFrom[kind] = source.host
+    this.refusedFrom[kind] = source?.host ?? 'a line'
   }
 
   #receive(bytes: Uint8Array, source: Address): void {
@@ -308,8 +361,15 @@ export class Grid {
       return this.#refuse(REFUSALS[opened.why], source)
     }
     const packet = decodePacket(opened.plain)
+    if (packet && !ownsSession(opened.session, packet.sender)) return this.#refuse('refusedStale', source)
+    this.#take(packet?.sender ?? null, packet, opened.session.gridKey, source)
+  }
+
+  /** Takes in a packet, from an address or, when that is null, over the line of a node that proved who it is. `key`: what it was sealed with. */
+  #take(from: Identity | null, packet: ReturnType<typeof decodePacket>, key: KeyName, source: Address | null): void {
+    if (!this.#running) return
     const isOut = packet !== null && (this.ring.isRemoved(packet.sender) || this.ring.outcast !== null)
-    if (!packet || isOut || packet.sender === this.#self || !ownsSession(opened.session, packet.sender)) {
+    if (!packet || isOut || packet.sender !== from || packet.sender === this.#self) {
       return this.#refuse('refusedStale', source)
     }
     const known = this.table.get(packet.sender)
@@ -321,17 +381,20 @@ export class Grid {
     }
     this.counters.packetsOpened++
     this.counters.messagesUnreadable += packet.unreadable
-    this.#members.heard(packet.sender)
-    this.#rekeying.heard(packet.sender, opened.session.gridKey)
+    this.#members.heard(packet.sender, source ? 'datagram' : 'line')
+    if (source) this.#hearsDatagrams = true
+    if (source && known) this.#talk.heardFrom(known.row, source)
+    this.#rekeying.heard(packet.sender, key)
     // Nobody comes in by a key that was replaced: a removed node holds it too, and could make up any name.
-    const strangers = opened.session.gridKey === this.ring.current.name ? 'welcome' : 'refused'
+    const strangers = key === this.ring.current.name ? 'welcome' : 'refused'
     for (const message of packet.messages) this.#handle(packet.sender, message, source, strangers)
   }
 
-  #handle(from: Identity, message: Message, source: Address, strangers: Strangers): void {
+  #handle(from: Identity, message: Message, source: Address | null, strangers: Strangers): void {
     switch (message.type) {
       case 'probe':
-        return this.#options.onProbe(from, message.payload)
+        // Over a line it would say nothing of the way that datagrams take.
+        return source === null ? undefined : this.#options.onProbe(from, message.payload)
       case 'ping':
         return this.#talk.send(from, { type: 'ack', nonce: message.nonce })
       case 'ack':
@@ -374,11 +437,11 @@ export class Grid {
 
   /**
    * Nobody honest sends a row that its owner did not sign: rows are checked before they are told on. Any member could put another's name on its
-   * packets, so only what comes from the node's own address counts against it.
+   * packets, so only what comes from the node's own address or over its line counts against it.
    */
-  #judgeSender(from: Identity, source: Address, outcome: RowOutcome['outcome'] | 'not-signed'): void {
+  #judgeSender(from: Identity, source: Address | null, outcome: RowOutcome['outcome'] | 'not-signed'): void {
     const own = this.#talk.addressOf(from)
-    if (outcome === 'not-signed' && own && own.host === source.host) this.#lies.caught(from, 'forged-row')
+    if (outcome === 'not-signed' && (source === null || own?.host === source.host)) this.#lies.caught(from, 'forged-row')
   }
 
   /** Merges a row that comes from elsewhere: a peer, or this node's own disk. */
@@ -463,9 +526,8 @@ export class Grid {
   // ── Now and then ──
 
   #exchangeWithOne(): void {
-    const [peer] = pick(this.#options.random, this.#members.others('up'), 1)
-    const address = peer && this.#talk.addressOf(peer)
-    if (address) void this.meet(address)
+    const [peer] = pick(this.#options.random, this.#holders(), 1)
+    if (peer) void this.meet(peer.address)
   }
 
   /** Says to a node that is down what there is to know; if it lives it will answer. */
@@ -483,7 +545,8 @@ export class Grid {
   }
 
   #forget(identity: Identity): void {
-    for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking, this.#lies]) memory.forget(identity)
+    for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking, this.#lines, this.#lies])
+      memory.forget(identity)
     this.#movedFrom.delete(identity)
     this.#options.onEvent({ type: 'row', identity })
   }

@@ -22,6 +22,8 @@ export type MeetingsOptions = {
   onSeenAs(host: string): void
   /** Changes of key came. Answers whether this node took one. */
   onChanges(changes: readonly Signed[]): Promise<boolean>
+  /** A node calls for a line. */
+  onLine(sealed: SealedStream): Promise<void>
 }
 
 /** Who answers callers that come with an invitation. */
@@ -96,6 +98,21 @@ export class Meetings {
     }
   }
 
+  /** Opens a stream for a line; it counts among the streams while it lasts. */
+  async openLine(address: Address): Promise<SealedStream | null> {
+    const { network, clock, ring } = this.#options
+    const { name, key } = ring.current
+    if (this.#stopped || ring.outcast || this.#open >= LIMITS.streams) return null
+    try {
+      const stream = await network.dial(address, STREAM_DIAL_MS)
+      this.#open++
+      stream.onClose(() => this.#open--)
+      return await callSealed(stream, 3, Buffer.from(name, 'hex'), key, clock)
+    } catch {
+      return null
+    }
+  }
+
   /** A caller on the grid's TCP port. */
   async accept(stream: ByteStream, doorkeeper: Doorkeeper): Promise<void> {
     const { clock, counters, ring } = this.#options
@@ -126,13 +143,14 @@ export class Meetings {
   }
 
   async #answer({ mode, hint, sealed }: Caller, doorkeeper: Doorkeeper): Promise<void> {
-    const { counters, port, ring, onChanges } = this.#options
+    const { counters, port, ring, onChanges, onLine } = this.#options
     if (mode === 1) return doorkeeper.answer(hint, sealed)
     if (mode === 2) {
       const changes = await answerHandover(sealed, nameOf(hint), ring)
       if (changes) await onChanges(changes)
       return
     }
+    if (mode === 3) return onLine(sealed)
     counters[(await answerExchange(sealed, port)) ? 'exchangesAnswered' : 'exchangesFailed']++
   }
 }

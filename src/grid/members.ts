@@ -33,12 +33,15 @@ type Member = {
   sinceWallMs: number
   /** Monotonic time of the last authentic datagram from it directly; null when there was none. */
   heardMs: number | null
+  /** The same, without what came over a line. */
+  datagramMs: number | null
   /** Monotonic time of the last proof of life by any way. */
   aliveMs: number
   /** `beat`: the last that was known of it when the suspicion began. */
   suspicion: { sinceMs: number; beat: number; accusers: Set<Identity> } | null
 }
 
+/** `heardAgoMs`: since its last datagram arrived here directly. */
 export type MemberView = { readonly state: NodeState; readonly sinceMs: number; readonly heardAgoMs: number | null }
 export type MemberChange = { readonly identity: Identity; readonly from: NodeState | null; readonly to: NodeState }
 
@@ -74,7 +77,7 @@ export class Members {
     const member = this.#members.get(identity)
     if (!member) return undefined
     const now = this.#options.clock.monoMs()
-    return { state: member.state, sinceMs: member.sinceWallMs, heardAgoMs: member.heardMs === null ? null : now - member.heardMs }
+    return { state: member.state, sinceMs: member.sinceWallMs, heardAgoMs: member.datagramMs === null ? null : now - member.datagramMs }
   }
 
   /** Members in these states, this node left out, in a fixed order. */
@@ -97,7 +100,14 @@ export class Members {
       // Nobody can have been heard before there was anybody.
       if (this.#others() < 2) this.#companySinceMs = nowMs
       const state = news === 'left' ? 'left' : 'up'
-      this.#members.set(identity, { state, sinceWallMs: this.#options.clock.wallMs(), heardMs: null, aliveMs: nowMs, suspicion: null })
+      this.#members.set(identity, {
+        state,
+        sinceWallMs: this.#options.clock.wallMs(),
+        heardMs: null,
+        datagramMs: null,
+        aliveMs: nowMs,
+        suspicion: null,
+      })
       this.#lists.clear()
       this.#options.onChange({ identity, from: null, to: state })
     } else if (news === 'left') this.#turn(identity, member, 'left')
@@ -108,13 +118,14 @@ export class Members {
     } else this.#spoke(identity, member, 0)
   }
 
-  /** An authentic datagram came from it directly. */
-  heard(identity: Identity): void {
+  /** An authentic datagram came from it directly, or a packet over its line. */
+  heard(identity: Identity, way: 'datagram' | 'line' = 'datagram'): void {
     const now = this.#options.clock.monoMs()
     this.#lastHeardMs = now
     const member = this.#members.get(identity)
     if (!member) return
     member.heardMs = now
+    if (way === 'datagram') member.datagramMs = now
     this.alive(identity)
   }
 
@@ -237,6 +248,7 @@ export class Members {
     for (const member of this.#members.values()) {
       member.aliveMs = later(member.aliveMs)
       if (member.heardMs !== null) member.heardMs = later(member.heardMs)
+      if (member.datagramMs !== null) member.datagramMs = later(member.datagramMs)
       if (member.suspicion) member.suspicion.sinceMs = later(member.suspicion.sinceMs)
     }
   }

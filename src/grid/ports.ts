@@ -63,5 +63,7 @@ export const newCounters = () => ({
   exchangesAnswered: 0,
   exchangesFailed: 0,
   streamsRefused: 0,
+  linesRefused: 0,
+  lineNewsDropped: 0,
 })
 export type GridCounters = ReturnType<typeof newCounters>

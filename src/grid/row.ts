@@ -1,6 +1,6 @@
 import { decode, encode } from 'cborg'
 import { z } from 'zod'
-import { Degraded, Direction, Label, LIMITS, LinkState, ProbeKind, type Identity } from '../contract/index.ts'
+import { Degraded, Direction, Label, LIMITS, LINK_DETAILS, LinkState, ProbeKind, type Identity } from '../contract/index.ts'
 import { identityBytes, identityFrom, identityOf, type NodeKeys } from './keys.ts'
 
 /** One link as its observer claims it in its row. Figures travel in pulses, so that a row changes only when a state does. */
@@ -17,6 +17,11 @@ export type LinkClaim = {
   /** Of a target: what is probed, and where it is. */
   readonly address: string | null
   readonly site: string | null
+}
+
+/** Does a line of its observer lead there? */
+export function isOverLine({ detail }: LinkClaim): boolean {
+  return detail !== null && detail.endsWith(LINK_DETAILS.line)
 }
 
 /** All that one node says of itself and of its links, at one version. */

@@ -27,14 +27,20 @@ const X25519_SPKI = Buffer.from('302a300506032b656e032100', 'hex')
 const TAG_BYTES = 16
 
 /**
- * 0: between members, sealed with the grid key. 1: joining, sealed with an invitation's secret. 2: changes of key are handed over, sealed with what is
- * kept of an older key.
+ * 0: an exchange between members, sealed with the grid key. 1: joining, sealed with an invitation's secret. 2: changes of key are handed over,
+ * sealed with what is kept of an older key. 3: a line, which stays open, sealed with the grid key.
  */
-const MODES = [0, 1, 2] as const
+const MODES = [0, 1, 2, 3] as const
 export type StreamMode = (typeof MODES)[number]
+
+const LINE_MODE: StreamMode = 3
 
 export type SealedStream = {
   readonly remoteHost: string
+  /** The same at both ends of this stream, and of no other: what a signature has to cover to be about this stream. */
+  readonly binding: Uint8Array
+  /** What was sent and still waits here to go out. */
+  waitingBytes(): number
   send(frame: Uint8Array): void
   /** The next frame, or null when the other side ended, failed to prove the key, or was silent for too long. */
   receive(): Promise<Uint8Array | null>
@@ -108,14 +114,18 @@ function sealStream(
     stream.destroy()
     return null
   }
-  const info = Buffer.concat([Buffer.from('midwatch stream 1'), createHash('sha256').update(transcript).digest()])
+  const binding = createHash('sha256').update(transcript).digest()
+  const info = Buffer.concat([Buffer.from('midwatch stream 1'), binding])
   const keys = new Uint8Array(hkdfSync('sha256', shared, secret, info, 64))
   const [toAnswerer, toCaller] = [keys.subarray(0, 32), keys.subarray(32)]
   const [sendKey, receiveKey] = isCaller ? [toAnswerer, toCaller] : [toCaller, toAnswerer]
   let sent = 0
   let received = 0
+  const mostFrames = transcript[MAGIC.length] === LINE_MODE ? Infinity : LIMITS.framesPerStream
   return {
     remoteHost: stream.remoteHost,
+    binding,
+    waitingBytes: () => stream.waitingBytes(),
     send(frame) {
       const cipher = createCipheriv('aes-256-gcm', sendKey, counterNonce(sent++))
       const sealed = Buffer.concat([cipher.update(frame), cipher.final(), cipher.getAuthTag()])
@@ -126,7 +136,7 @@ function sealStream(
     async receive() {
       const length = await reader.take(4)
       const sizeBytes = length ? Buffer.from(length).readUInt32BE() : 0
-      const fits = sizeBytes > TAG_BYTES && sizeBytes <= LIMITS.frameBytes + TAG_BYTES && received < LIMITS.framesPerStream
+      const fits = sizeBytes > TAG_BYTES && sizeBytes <= LIMITS.frameBytes + TAG_BYTES && received < mostFrames
       const sealed = fits ? await reader.take(sizeBytes) : null
       const frame = sealed && open(receiveKey, counterNonce(received++), sealed)
       if (!frame) stream.destroy()

@@ -80,9 +80,9 @@ describe('own links', () => {
     const links = new OwnLinks(createManualClock())
     links.setDestinations([], [shop])
     links.judge('target', 'shop', ok)
-    expect(links.cannot('shop', 'neither fping nor ping is installed')).toBe(true)
+    expect(links.cannot('target', 'shop', 'neither fping nor ping is installed')).toBe(true)
     expect(links.claims()[0]).toMatchObject({ state: 'unknown', detail: 'neither fping nor ping is installed' })
-    expect(links.cannot('nothing', 'why')).toBe(false)
+    expect(links.cannot('target', 'nothing', 'why')).toBe(false)
   })
 })
 

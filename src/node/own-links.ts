@@ -13,6 +13,9 @@ type OwnLink = {
   claim: LinkClaim
 }
 
+/** A target as the settings have it. */
+export type TargetLink = Pick<OwnLink, 'to' | 'kind' | 'address' | 'site'>
+
 export type Figures = readonly (readonly [lossPerMille: number, rttUs: number | null])[]
 
 /** This node's own links: a verdict for each, kept as the claims that its row makes. */
@@ -26,7 +29,7 @@ export class OwnLinks {
   }
 
   /** Sets which nodes and targets there are. The verdicts of those that stay go on. */
-  setDestinations(nodes: readonly Identity[], targets: readonly Pick<OwnLink, 'to' | 'kind' | 'address' | 'site'>[]): void {
+  setDestinations(nodes: readonly Identity[], targets: readonly TargetLink[]): void {
     const wanted = [
       ...nodes.map((to) => ({ toType: 'node' as const, to: to as string, kind: 'udp' as const, address: null, site: null })),
       ...targets.map((target) => ({ toType: 'target' as const, ...target })),
@@ -55,10 +58,10 @@ export class OwnLinks {
   }
 
   /** It cannot be probed from here, which says nothing of it. */
-  cannot(to: string, why: string): boolean {
-    const link = this.#links.get(keyOf({ toType: 'target', to }))
+  cannot(toType: 'node' | 'target', to: string, why: string | null): boolean {
+    const link = this.#links.get(keyOf({ toType, to }))
     if (!link) return false
-    link.verdict = newVerdict('target')
+    link.verdict = newVerdict(toType)
     return this.#claim(link, { ...link.verdict.now, detail: why })
   }
 

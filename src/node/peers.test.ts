@@ -13,7 +13,8 @@ function gridOf(count: number, probeEveryMs = 1_000) {
   const siteOf = (identity: Identity): string => `s${Number(`0x${identity.slice(-4)}`) % 10}`
   const grid = {
     self: idOf(0),
-    row: { site: 's0' },
+    row: { site: 's0', address: '10.0.0.2:8777' },
+    callers: () => [],
     peers: () => [...states.keys()],
     member: (identity: Identity) => (states.has(identity) ? { state: states.get(identity) } : undefined),
     table: {

@@ -5,7 +5,7 @@ import { createNodeProber, createProber, targetAddress } from '../sense/index.ts
 import type { Store } from '../store/index.ts'
 import { LocalHealth } from './local-health.ts'
 import { OwnLinks } from './own-links.ts'
-import { isMember, Peering } from './peers.ts'
+import { isMember, judgeProbe, Peering, setNodes } from './peers.ts'
 
 export type WatchOptions = {
   readonly clock: Clock
@@ -55,7 +55,7 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
     onSample(peer, sample) {
       if (!sample.discount)
         store.record({ link: linkKey(keys.identity, 'node', peer), atMs: clock.wallMs(), ok: sample.ok, rttMs: sample.rttMs })
-      if (ownLinks.judge('node', peer, { ...sample, detail: null })) publish()
+      if (judgeProbe(grid(), ownLinks, peer, sample)) publish()
     },
   })
   const prober = createProber({
@@ -67,7 +67,7 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
       if (ownLinks.judge('target', targetOf(sample.link), sample)) publish()
     },
     onCannot(link, detail) {
-      if (ownLinks.cannot(targetOf(link), detail)) publish()
+      if (ownLinks.cannot('target', targetOf(link), detail)) publish()
     },
   })
   const targets = settings.targets.map((target) => ({
@@ -81,9 +81,9 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
     clock,
     probeEveryMs: settings.probeEveryMs,
     grid,
-    onPeers(peers, everyMs) {
+    onPeers(peers, everyMs, callers) {
       nodeProber.setPeers(peers, everyMs)
-      ownLinks.setDestinations(peers, targets)
+      setNodes(grid(), ownLinks, peers, callers, targets)
       publish()
     },
   })

@@ -11,6 +11,8 @@ export type Address = { readonly host: string; readonly port: number }
 export type ByteStream = {
   readonly remoteHost: string
   write(bytes: Uint8Array): void
+  /** What was written and still waits here to go out. */
+  waitingBytes(): number
   /** Says that nothing more comes; what was written still arrives. */
   end(): void
   destroy(): void
@@ -114,6 +116,7 @@ export function streamOf(socket: TcpSocket): ByteStream {
   return {
     remoteHost: plainHost(socket.remoteAddress ?? ''),
     write: (bytes) => void socket.write(bytes),
+    waitingBytes: () => socket.writableLength,
     end: () => void socket.end(),
     destroy: () => void socket.destroy(),
     // The listener paused it when it looked at the first byte, and a paused socket stays so until told.

@@ -12,7 +12,7 @@ import {
 } from '../../src/grid/index.ts'
 import { LocalHealth } from '../../src/node/local-health.ts'
 import { OwnLinks } from '../../src/node/own-links.ts'
-import { isMember, Peering } from '../../src/node/peers.ts'
+import { isMember, judgeProbe, Peering, setNodes } from '../../src/node/peers.ts'
 import { every } from '../../src/platform/index.ts'
 import { createNodeProber } from '../../src/sense/index.ts'
 import { addressOf, dieOf, randomnessOf, type VirtualHost, type VirtualWorld } from './virtual-network.ts'
@@ -44,6 +44,8 @@ export type VirtualNodeOptions = {
   readonly gridKey?: Uint8Array
   /** Its keys from an earlier start. */
   readonly ring?: RingState
+  /** Tells no address: it can only call out. */
+  readonly callsOut?: boolean
   /** Its address, where that does not follow from its number: a copy of another node. */
   readonly at?: string
   /** Sees everything that it signs. */
@@ -78,7 +80,7 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
     keys,
     ring: new KeyRing(written.ring, keys, clock),
     saveRing: async (state) => void (written.ring = state),
-    card: { id: `n${index}`, site: `s${index % 3}`, program: '0.0.0', address: addressOf(host.host) },
+    card: { id: `n${index}`, site: `s${index % 3}`, program: '0.0.0', address: options.callsOut ? null : addressOf(host.host) },
     incarnation: written.incarnation,
     reserveIncarnation: (incarnation) => (written.incarnation = incarnation),
     seeds: async () => (options.seeds ?? [hostOf(0)]).map((seed) => ({ host: seed, port: 8777 })),
@@ -104,7 +106,7 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
     isMember: (identity) => isMember(grid, identity),
     onUnanswered: (peer) => grid.unanswered(peer),
     onSample(peer, sample) {
-      if (links.judge('node', peer, { ...sample, detail: null })) publishLinks()
+      if (judgeProbe(grid, links, peer, sample)) publishLinks()
     },
   })
   function publishLinks(): void {
@@ -114,9 +116,9 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
     clock,
     probeEveryMs: 1_000,
     grid: () => grid,
-    onPeers(peers, everyMs) {
+    onPeers(peers, everyMs, callers) {
       prober.setPeers(peers, everyMs)
-      links.setDestinations(peers, [])
+      setNodes(grid, links, peers, callers, [])
       publishLinks()
     },
   })

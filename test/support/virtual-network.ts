@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Address, ByteStream, Clock, Network, Randomness } from '../../src/platform/index.ts'
+import { VirtualNat } from './virtual-nat.ts'
 
 /** How a datagram or a stream fares on its way in one direction. */
 export type Path = {
@@ -48,6 +49,8 @@ export class VirtualWorld {
   /** Datagrams and their bytes that hosts sent, lost ones included. */
   readonly sent = { datagrams: 0, bytes: 0 }
   readonly #sentBytes = new Map<string, number>()
+  /** Hosts behind routers that translate addresses. */
+  readonly nat = new VirtualNat()
   /** The way from one host to another. Replace it to make faults: it is asked for every datagram. */
   path: (from: string, to: string, lane: number) => Path = () => GOOD_PATH
   /** Who listens on the wire: told of every datagram that is sent, and of every one that arrives. */
@@ -157,15 +160,16 @@ export class VirtualWorld {
     this.sent.bytes += bytes.length
     this.#count(from, bytes.length)
     this.onSent(bytes, from, to.host)
-    const path = this.path(from, to.host, lane)
-    if (path.isCut || to.port !== PORT || this.#die() < path.lossRatio) return
-    const source = { host: from, port: lane === 0 ? PORT : 40_000 + lane }
+    const source = this.nat.source({ host: from, port: lane === 0 ? PORT : 40_000 + lane }, lane, to.host, this.#nowMs)
+    const host = source && this.nat.receiver(from, to, PORT, this.#nowMs)
+    const path = host === null ? null : this.path(from, host, lane)
+    if (!source || host === null || !path || path.isCut || this.#die() < path.lossRatio) return
     const copies = path.duplicateRatio > 0 && this.#die() < path.duplicateRatio ? 2 : 1
     for (let copy = 0; copy < copies; copy++)
       this.#agenda.add(this.#nowMs + this.#delay(path), () =>
-        this.#arrive(to.host, () => {
-          this.onArrived(bytes, from, to.host)
-          this.#hosts.get(to.host)?.onDatagram(bytes, source)
+        this.#arrive(host, () => {
+          this.onArrived(bytes, from, host)
+          this.#hosts.get(host)?.onDatagram(bytes, source)
         }),
       )
   }
@@ -186,7 +190,7 @@ export class VirtualWorld {
     return new Promise((resolve, reject) => {
       const [there, back] = [this.path(from, to.host, 0), this.path(to.host, from, 0)]
       const inner = this.#hosts.get(to.host)
-      if (there.isCut || back.isCut || !inner?.isAlive) {
+      if (there.isCut || back.isCut || !inner?.isAlive || !this.nat.canBeCalled(to.host)) {
         this.#agenda.add(this.#nowMs + timeoutMs, () => reject(new Error('connect ETIMEDOUT')))
         return
       }
@@ -196,7 +200,8 @@ export class VirtualWorld {
           this.#openStreams--
           return reject(new Error('connect ECONNREFUSED'))
         }
-        const [caller, answerer] = streamPair(from, to.host, (sender, receiver, atLeastMs, deliver, bytes) => {
+        const [caller, answerer] = streamPair(this.nat.shown(from), to.host, (shownSender, shownReceiver, atLeastMs, deliver, bytes) => {
+          const [sender, receiver] = [this.nat.hostOf(shownSender), this.nat.hostOf(shownReceiver)]
           this.#count(sender, bytes)
           const path = this.path(sender, receiver, 0)
           const atMs = Math.max(atLeastMs, this.#nowMs + this.#delay(path))
@@ -204,7 +209,14 @@ export class VirtualWorld {
           if (!path.isCut) this.#agenda.add(atMs, () => this.#arrive(receiver, deliver))
           return atMs
         })
-        caller.onClosed(() => this.#openStreams--)
+        let isOpen = true
+        const closed = (): void => {
+          if (isOpen) this.#openStreams--
+          isOpen = false
+        }
+        // Either end: the other one may be dead.
+        caller.onClosed(closed)
+        answerer.onClosed(closed)
         inner.onStream(answerer.stream)
         resolve(caller.stream)
       })
@@ -231,6 +243,7 @@ export function streamPair(callerHost: string, answererHost: string, carry: Carr
     let listener: ((bytes: Uint8Array) => void) | null = null
     let isClosed = false
     let lastMs = 0
+    let waitingBytes = 0
     const waiting: Uint8Array[] = []
     const onClose: (() => void)[] = []
     const close = (): void => {
@@ -242,8 +255,15 @@ export function streamPair(callerHost: string, answererHost: string, carry: Carr
     const stream: ByteStream = {
       remoteHost: other,
       write: (bytes) => {
-        if (!isClosed) lastMs = carry(own, other, lastMs, () => ends[otherIndex]?.receive(bytes), bytes.length)
+        if (isClosed) return
+        waitingBytes += bytes.length
+        const deliver = (): void => {
+          waitingBytes -= bytes.length
+          ends[otherIndex]?.receive(bytes)
+        }
+        lastMs = carry(own, other, lastMs, deliver, bytes.length)
       },
+      waitingBytes: () => waitingBytes,
       end: () => {
         hangUp()
         lastMs = carry(own, other, lastMs, close, 0)

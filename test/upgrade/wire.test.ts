@@ -82,6 +82,7 @@ function saying(bytes: readonly string[]): { stream: ByteStream; written: Buffer
   return {
     stream: {
       remoteHost: '10.0.0.1',
+      waitingBytes: () => 0,
       write: (written) => void heard.push(written),
       end: () => {},
       destroy: () => {},
