@@ -67,8 +67,15 @@ export function createHttpServer(options: {
       counters.malformed++
       const answer = answerToGarbage(error.code ?? '')
       // In the middle of another answer these bytes would be taken for a part of it.
-      if (answer !== null && socket.writable && socket.bytesWritten === 0) socket.end(`HTTP/1.1 ${answer}\r\nConnection: close\r\n\r\n`)
-      else socket.destroy()
+      if (answer !== null && socket.writable && socket.bytesWritten === 0) socket.write(`HTTP/1.1 ${answer}\r\nConnection: close\r\n\r\n`)
+      socket.destroySoon()
+    })
+    // What a client expects beyond an answer is no business of ours (RFC 9110, 10.1.1); Node would refuse it past the listener.
+    server.on('checkExpectation', options.listener)
+    // Nobody's proxy; Node would hang up without a word to us.
+    server.on('connect', (_request, socket) => {
+      counters.malformed++
+      socket.destroy()
     })
   }
 

@@ -23,7 +23,7 @@ export function readDocument(text: string, label: string): PlacedValue {
   let document: Document.Parsed
   let value: unknown
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, logLevel: 'error' })
     const [error] = [...document.errors, ...document.warnings]
     if (error) throw new MidwatchError('MW_CONFIG_FILE', `${place(error.pos[0])}: ${error.message}`)
     value = document.toJS({ maxAliasCount: ALIASES_AT_MOST })
