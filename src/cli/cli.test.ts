@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Doctor, Graph, Invitation, Nodes, Rundown, Targets, Why } from '../contract/index.ts'
+import { Doctor, Graph, Invitation, Keys, Nodes, Rundown, Targets, Why } from '../contract/index.ts'
 import { FAKE_TOKEN, fakeGraph, fakeInvitation, fakeRundown, startFakeNode, type FakeNode } from '../../test/support/fake-node.ts'
 import { COMMANDS } from './program.ts'
 
@@ -153,6 +153,7 @@ describe('answers', () => {
     ['nodes', [], Nodes, 'GET /api/nodes'],
     ['targets', [], Targets, 'GET /api/targets'],
     ['invite', [], Invitation, 'POST /api/invite'],
+    ['keys', [], Keys, 'GET /api/keys'],
   ])('%s --json has the shape of the API', async (name, words, schema, request) => {
     const result = await midwatch([name, ...words, '--json', '--data', node.dataDir])
     expect(result).toMatchObject({ code: 0, stderr: '' })
@@ -167,9 +168,32 @@ describe('answers', () => {
     ['nodes', [], '10.0.0.1:8777'],
     ['targets', [], '1 of 2 see it up'],
     ['leave', [], 'Left the grid.'],
+    ['keys', [], 'key number 2: 0123456789abcdef, changed on fra-1'],
+    ['keys', [], 'old-1  abababab  on fra-1'],
   ])('%s %s says it in words', async (name, words, text) => {
     const result = await midwatch([name, ...words, '--data', node.dataDir])
     expect(result).toMatchObject({ code: 0, stdout: expect.stringContaining(text) as string })
+  })
+
+  test('keys rotate tells who lacks the key until all have it', async () => {
+    const { code, stdout, stderr } = await midwatch(['keys', 'rotate', '--data', node.dataDir])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /^The grid has a new key: number 2, 0123456789abcdef. The old one is read until [\d:]{8}.\nAll nodes have it.\n$/,
+    )
+    expect(stderr).toBe('Not yet heard with it: ams-2.\n')
+    expect(node.requests).toEqual(['POST /api/keys', 'GET /api/keys'])
+    expect(node.bodies).toEqual([{ force: false }])
+  })
+
+  test('keys remove says so, and needs a name', async () => {
+    const { code, stdout } = await midwatch(['keys', 'remove', 'ams-2', '--force', '--data', node.dataDir])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('ams-2 is removed. The grid has a new key') as string })
+    expect(node.bodies).toEqual([{ force: true, remove: 'ams-2' }])
+    for (const words of [['remove'], ['rotate', 'ams-2'], ['burn']]) {
+      const refused = await midwatch(['keys', ...words, '--data', node.dataDir])
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('MW_USAGE') as string })
+    }
   })
 
   test('invite puts the command alone on standard output', async () => {

@@ -15,7 +15,7 @@ export type Client = {
   readonly dataDir: string | null
   /** Errors: MW_NO_NODE, MW_TOKEN, or the code that the node answered. The answer is checked, and given as it came. */
   get<T>(path: string, schema: z.ZodType<T>): Promise<T>
-  post<T>(path: string, schema: z.ZodType<T>): Promise<T>
+  post<T>(path: string, schema: z.ZodType<T>, body?: unknown): Promise<T>
 }
 
 type Place = { readonly url: string; readonly token: string | null; readonly dataDir: string | null; readonly what: string }
@@ -23,8 +23,8 @@ type Place = { readonly url: string; readonly token: string | null; readonly dat
 /** The node that --url, MIDWATCH_URL, --data or the settings point at. */
 export async function findNode(call: Call): Promise<Client> {
   const place = await locate(call)
-  const ask = async <T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>): Promise<T> => {
-    const answer = await request(place, method, path)
+  const ask = async <T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> => {
+    const answer = await request(place, method, path, body)
     const parsed = schema.safeParse(answer)
     if (parsed.success) return answer as T
     const issue = parsed.error.issues[0]
@@ -37,7 +37,7 @@ export async function findNode(call: Call): Promise<Client> {
     url: place.url,
     dataDir: place.dataDir,
     get: (path, schema) => ask('GET', path, schema),
-    post: (path, schema) => ask('POST', path, schema),
+    post: (path, schema, body) => ask('POST', path, schema, body),
   }
 }
 
@@ -90,8 +90,8 @@ function rootHint(call: Call, dataDir: string): string {
     : ' A node of root keeps its data in /var/lib/midwatch: ask that one as root.'
 }
 
-async function request(place: Place, method: 'GET' | 'POST', path: string): Promise<unknown> {
-  const { status, body } = await exchange(place, method, path).catch((error: unknown) => {
+async function request(place: Place, method: 'GET' | 'POST', path: string, said?: unknown): Promise<unknown> {
+  const { status, body } = await exchange(place, method, path, said).catch((error: unknown) => {
     if (error instanceof MidwatchError) throw error
     throw new MidwatchError('MW_NO_NODE', `Nothing answers at ${place.url}${place.what}: ${reasonOf(error)}.`, { cause: error })
   })
@@ -104,12 +104,14 @@ async function request(place: Place, method: 'GET' | 'POST', path: string): Prom
 }
 
 /** node:http and not fetch: it starts faster, and it can accept the own certificate of a node on this host. */
-async function exchange(place: Place, method: 'GET' | 'POST', path: string): Promise<{ status: number; body: string }> {
+async function exchange(place: Place, method: 'GET' | 'POST', path: string, said?: unknown): Promise<{ status: number; body: string }> {
   const url = new URL(place.url + path)
   const { request: send } = url.protocol === 'https:' ? await import('node:https') : await import('node:http')
   const headers: Record<string, string> = { accept: 'application/json' }
   if (place.token) headers['authorization'] = `Bearer ${place.token}`
-  if (method === 'POST') headers['content-length'] = '0'
+  const text = said === undefined ? '' : JSON.stringify(said)
+  if (method === 'POST') headers['content-length'] = String(Buffer.byteLength(text))
+  if (text !== '') headers['content-type'] = 'application/json'
   // Found by its data folder and on loopback: there is no name that a certificate could be for.
   const rejectUnauthorized = place.what === '' || !/^(127\.|localhost$|\[::1\]$)/.test(url.hostname)
   const outgoing = send(url, {
@@ -120,7 +122,7 @@ async function exchange(place: Place, method: 'GET' | 'POST', path: string): Pro
   })
   const response = once(outgoing, 'response') as Promise<[IncomingMessage]>
   // Once the response has begun, its own error says the same.
-  outgoing.on('error', () => {}).end()
+  outgoing.on('error', () => {}).end(text)
   const [incoming] = await response
   return { status: incoming.statusCode ?? 0, body: await readBody(incoming) }
 }

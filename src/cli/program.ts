@@ -18,6 +18,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: CommandS
   targets: () => import('./targets.ts'),
   open: () => import('./open.ts'),
   token: () => import('./token.ts'),
+  keys: () => import('./keys.ts'),
   leave: () => import('./leave.ts'),
   doctor: () => import('./doctor.ts'),
   demo: () => import('./demo.ts'),

@@ -65,6 +65,8 @@ export const LIMITS = {
   removedNodes: 200,
   /** Changes of key kept for nodes that were away: who missed more has to be invited again. */
   keyChanges: 8,
+  /** How long a grid key that was replaced is still read: all have heard of the new one by then. */
+  oldKeyMs: 15_000,
   /** How long an invitation is good. */
   invitationMs: 600_000,
   /** Size of midwatch.yaml. */

@@ -10,7 +10,7 @@ export const KEY_CHANGE = {
   /** Until then the old key still seals: the others have to hear of the new one first. */
   switchMs: 2_000,
   /** Then the old key is forgotten. */
-  retireMs: 15_000,
+  retireMs: LIMITS.oldKeyMs,
 } as const
 
 /** Keys held at once: changes that follow on each other within `retireMs`. */

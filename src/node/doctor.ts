@@ -1,4 +1,4 @@
-import type { Check, Graph, Settings } from '../contract/index.ts'
+import { ERRORS, type Check, type Graph, type Keys, type Settings } from '../contract/index.ts'
 import { formatAddress, type Address, type NetworkCounters } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
 
@@ -7,10 +7,13 @@ export async function doctorChecks(facts: {
   readonly settings: Settings
   readonly store: Store
   readonly graph: Graph
+  readonly keys: Keys
+  /** Who took this node out of the grid. */
+  readonly outcast: { readonly by: string; readonly atMs: number } | null
   readonly advertised: Address
   readonly network: NetworkCounters
 }): Promise<Check[]> {
-  const { settings, store, graph, network } = facts
+  const { settings, store, graph, network, keys, outcast } = facts
   const [size, chain] = await Promise.all([store.size(), store.verify()])
   const self = graph.nodes.find((node) => node.self)
   const others = graph.nodes.filter((node) => !node.self && node.state !== 'left')
@@ -38,6 +41,12 @@ export async function doctorChecks(facts: {
       'Check that UDP and TCP of the listening port are open between the hosts, both ways.',
     ),
     check(
+      'key',
+      outcast === null,
+      outcast ? `removed from the grid on ${outcast.by}, ${new Date(outcast.atMs).toISOString().slice(0, 19)}Z` : keyText(keys),
+      ERRORS.MW_REMOVED.next,
+    ),
+    check(
       'address',
       !isLoopback || others.every((node) => node.address?.startsWith('127.') ?? true),
       `others reach this node by ${advertised}`,
@@ -62,6 +71,10 @@ export async function doctorChecks(facts: {
       'Look at the routes and the firewall of this host.',
     ),
   ]
+}
+
+function keyText({ generation, key, waiting }: Keys): string {
+  return `number ${generation}, ${key}; ${waiting.length === 0 ? 'all have it' : `not yet heard with it: ${waiting.join(', ')}`}`
 }
 
 function check(name: string, ok: boolean, found: string, next: string): Check {

@@ -1,10 +1,11 @@
 import { formatAddress, type Address, type NetworkCounters } from '../platform/index.ts'
-import type { Settings } from '../contract/index.ts'
+import { MidwatchError, type Settings } from '../contract/index.ts'
 import type { NodeEvent, NodePort } from '../serve/index.ts'
 import type { Store } from '../store/index.ts'
 import { rundown } from '../tell/index.ts'
 import type { Chronicle } from './chronicle.ts'
 import { doctorChecks } from './doctor.ts'
+import { changeKeys, keysOfGrid } from './keys.ts'
 import { nodeMetrics } from './metrics.ts'
 import { graphAt, pastBetween, type PastOptions } from './past.ts'
 import type { Seat } from './seat.ts'
@@ -45,21 +46,33 @@ export function createPort(options: PortOptions, changes: Changes): NodePort {
     graph: () => views.graph(),
     graphAt: (atMs) => graphAt(atMs, options.past),
     past: (fromMs, toMs) => pastBetween(fromMs, toMs, options.past),
-    rundown: () => rundown(views.graph()),
+    rundown: () => rundown(views.graph(), seat.grid.ring.outcast),
     nodes: () => views.nodes(),
     targets: () => views.targets(),
     why: (from, to) => views.why(from, to),
     history: (from, to, window) => views.history(from, to, window),
     timeline: (query) => chronicle.timeline(query),
     async invite() {
+      const { outcast } = seat.grid.ring
+      if (outcast) throw new MidwatchError('MW_REMOVED', `this node was removed from the grid on ${outcast.by}`)
       const made = seat.invitations.make([formatAddress(options.advertised())])
       const expiresAt = new Date(made.expiresAtMs).toISOString()
       chronicle.append({ type: 'invitation.made', invitation: made.invitation, expiresAt })
       return { command: `midwatch join ${made.token}`, token: made.token, expiresAt }
     },
     leave: () => seat.leave(),
+    keys: () => keysOfGrid(seat, views),
+    changeKeys: (change) => changeKeys(change, seat, views),
     doctor: async () => ({
-      checks: await doctorChecks({ settings, store, graph: views.graph(), advertised: options.advertised(), network }),
+      checks: await doctorChecks({
+        settings,
+        store,
+        graph: views.graph(),
+        keys: keysOfGrid(seat, views),
+        outcast: seat.grid.ring.outcast,
+        advertised: options.advertised(),
+        network,
+      }),
     }),
     demo: options.demo && recorded(options.demo, chronicle),
     ready() {

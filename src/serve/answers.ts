@@ -12,6 +12,8 @@ const STATUS: Partial<Record<ErrorCode, ErrorStatus>> = {
   MW_NOT_PROBED: 404,
   MW_NO_PAST: 404,
   MW_IN_GRID: 409,
+  MW_REMOVED: 409,
+  MW_OLD_NODES: 409,
   MW_LIMIT: 429,
   MW_STORE: 503,
 }

@@ -8,6 +8,7 @@ import {
   Graph,
   History,
   Invitation,
+  Keys,
   LIMITS,
   MidwatchError,
   Nodes,
@@ -72,6 +73,17 @@ describe('answers fit their schemas', () => {
     expect(answer.status).toBe(200)
     expect(answer.json()).toEqual({})
     expect(server.node.calls).toContain('leave')
+  })
+
+  it('GET /api/keys tells the key by its name, POST changes it', async () => {
+    expect(Keys.parse((await call('/api/keys')).json()).waiting).toEqual(['c'])
+    expect(Keys.parse((await post('/api/keys', { remove: 'c', force: true })).json()).generation).toBe(3)
+    expect(server.node.calls).toContain('keys {"remove":"c","force":true}')
+    const answers = [await post('/api/keys', { remove: 'nobody' }), await post('/api/keys', {})]
+    expect(answers.map(({ status, text }) => [status, /MW_\w+/.exec(text)?.[0]])).toEqual([
+      [404, 'MW_UNKNOWN_NAME'],
+      [409, 'MW_OLD_NODES'],
+    ])
   })
 
   it('POST /api/demo switches a fault', async () => {
@@ -270,6 +282,7 @@ describe('the OpenAPI document', () => {
       'get /api/events',
       'get /api/graph',
       'get /api/history',
+      'get /api/keys',
       'get /api/nodes',
       'get /api/openapi.json',
       'get /api/past',
@@ -283,6 +296,7 @@ describe('the OpenAPI document', () => {
       'post /api/console-link',
       'post /api/demo',
       'post /api/invite',
+      'post /api/keys',
       'post /api/leave',
     ])
     const names = new Set(Object.keys(document.components.schemas))

@@ -2,11 +2,11 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { LIMITS, MidwatchError, type ApiError, type Rundown } from '../contract/index.ts'
 import { answerTo } from './answers.ts'
 import type { Assets } from './assets.ts'
-import { BodyTooLarge, boundedBody } from './body.ts'
 import type { Credentials } from './credentials.ts'
 import { isSecure, type Gate } from './gate.ts'
 import type { EventHub, EventStream } from './events.ts'
@@ -62,7 +62,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     gate.checkAccess(c.env.incoming)
     await next()
   })
-  app.post('*', boundedBody)
+  app.post('*', bodyLimit({ maxSize: LIMITS.apiBodyBytes, onError: () => Promise.reject(new BodyTooLarge()) }))
 
   addReads(app, node)
   addActs(app, options)
@@ -104,6 +104,7 @@ function addReads(app: OpenAPIHono<Env>, node: NodePort): void {
     const query = { limit, ...(before !== undefined && { before }), ...(until !== undefined && { untilMs: Date.parse(until) }) }
     return c.json(await node.timeline(query), 200)
   })
+  app.openapi(routes.keys, (c) => c.json(node.keys(), 200))
   app.openapi(routes.doctor, async (c) => c.json(await node.doctor(), 200))
   app.openapi(routes.demo, (c) => c.json(demoOf(node).list(), 200))
 }
@@ -115,6 +116,7 @@ function addActs(app: OpenAPIHono<Env>, options: AppOptions): void {
     await node.leave()
     return c.json({}, 200)
   })
+  app.openapi(routes.changeKeys, async (c) => c.json(await node.changeKeys(c.req.valid('json')), 200))
   app.openapi(routes.consoleLink, (c) => {
     const { incoming } = c.env
     // The gate has checked that Host is a name of this node.
@@ -207,6 +209,12 @@ export function consoleLink(baseUrl: string, credentials: Credentials): string {
 function demoOf(node: NodePort): NonNullable<NodePort['demo']> {
   if (node.demo === null) throw new MidwatchError('MW_NOT_FOUND', 'Only `midwatch demo` has faults to switch.')
   return node.demo
+}
+
+class BodyTooLarge extends MidwatchError {
+  constructor() {
+    super('MW_LIMIT', `The body is larger than ${LIMITS.apiBodyBytes} bytes.`)
+  }
 }
 
 function nothingAt(path: string): MidwatchError {

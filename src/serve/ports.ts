@@ -5,6 +5,8 @@ import type {
   History,
   HistoryWindow,
   Invitation,
+  Keys,
+  KeysChange,
   Nodes,
   Past,
   Rundown,
@@ -42,6 +44,9 @@ export type NodePort = {
   invite(): Promise<Invitation>
   /** Leaves the grid: says goodbye and forgets the grid key. The node runs on alone. */
   leave(): Promise<void>
+  keys(): Keys
+  /** Changes the grid's key. MW_OLD_NODES, MW_REMOVED and MW_LIMIT say why not. */
+  changeKeys(change: KeysChange): Promise<Keys>
   doctor(): Promise<Doctor>
   /** Only in `midwatch demo`. */
   demo: { list(): Demo; set(id: string, on: boolean): Promise<Demo> } | null

@@ -19,7 +19,7 @@ export function asTrouble({ what, since, more, state, links, about }: Finding): 
 }
 
 /** Ranks in one place, so that the order of a headline can be read off. */
-export const RANK = { nodeDown: 0, dead: 1, targetDown: 2, partial: 3, lossy: 4, slow: 5, silent: 6 } as const
+export const RANK = { outcast: -1, nodeDown: 0, dead: 1, targetDown: 2, partial: 3, lossy: 4, slow: 5, silent: 6 } as const
 
 /** The earliest known beginning. */
 export function earliest(things: readonly { readonly since: string | null }[]): string | null {

@@ -1,5 +1,5 @@
 import { type Graph, type GraphLink, type GraphNode, type LinkState, type Rundown, TROUBLED } from '../contract/index.ts'
-import { asTrouble, type Finding } from './finding.ts'
+import { asTrouble, finding, RANK, type Finding } from './finding.ts'
 import { findings } from './findings.ts'
 import { countText, listText, sentence } from './words.ts'
 
@@ -8,10 +8,10 @@ const SEVERITY = new Map(WORST_FIRST.map((state, index) => [state, index]))
 
 /**
  * Is all well, and if not, what and since when. A node that has just gone quiet or is too busy to measure is told, but is not yet trouble:
- * most of the time the next second clears it.
+ * most of the time the next second clears it. `outcast`: who took this node out of its grid.
  */
-export function rundown(graph: Graph): Rundown {
-  const found = findings(graph)
+export function rundown(graph: Graph, outcast: { readonly by: string; readonly atMs: number } | null = null): Rundown {
+  const found = outcast ? [outcastFinding(graph, outcast), ...findings(graph)] : findings(graph)
   const present = graph.nodes.filter((node) => node.state !== 'left')
   const well = found.length === 0 && !present.some((node) => node.degraded.includes('hears-nobody'))
   const counts = {
@@ -33,6 +33,18 @@ export function rundown(graph: Graph): Rundown {
     nodes: present.filter((node) => node.state !== 'up' || node.degraded.length > 0),
     links: graph.links.filter((link) => TROUBLED.has(link.state)).sort(worstFirst),
   }
+}
+
+function outcastFinding(graph: Graph, { by, atMs }: { readonly by: string; readonly atMs: number }): Finding {
+  return finding(graph.at, {
+    rank: RANK.outcast,
+    what: `This node was removed from the grid on ${by}`,
+    since: new Date(atMs).toISOString(),
+    more: 'It hears nobody and nobody hears it. `midwatch leave` lets it go on alone; an invitation lets it in again, as a new node.',
+    state: 'down',
+    links: [],
+    about: { type: 'node', id: graph.self },
+  })
 }
 
 function worstFirst(a: GraphLink, b: GraphLink): number {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Doctor, Graph, GraphLink, GraphNode, Invitation, Rundown, Targets, Why } from '../../src/contract/index.ts'
+import type { Doctor, Graph, GraphLink, GraphNode, Invitation, Keys, Rundown, Targets, Why } from '../../src/contract/index.ts'
 
 /** An API that answers as a node would, so that the command line can be tried without one. */
 export type FakeNode = {
@@ -12,6 +12,8 @@ export type FakeNode = {
   readonly dataDir: string
   /** Requests so far: "GET /api/graph". */
   readonly requests: string[]
+  /** What was said in those that said something, as JSON. */
+  readonly bodies: unknown[]
   /** What to answer, by "GET /api/graph"; null closes the connection. */
   readonly answers: Map<string, unknown>
   close(): Promise<void>
@@ -97,10 +99,20 @@ export const fakeInvitation: Invitation = {
   token: 'mw1.AbCdEfGh',
   expiresAt: '2026-01-01T00:13:00.000Z',
 }
+export const fakeKeys: Keys = {
+  grid: '0123abcd',
+  generation: 2,
+  key: '0123456789abcdef',
+  since: SINCE,
+  by: 'fra-1',
+  waiting: [],
+  removed: [{ identity: 'ab'.repeat(16) as GraphNode['identity'], id: 'old-1', by: 'fra-1', at: SINCE }],
+}
 const fakeDoctor: Doctor = { checks: [{ name: 'store', ok: true, found: '3 MB of 512 MB', next: null }] }
 
 export async function startFakeNode(): Promise<FakeNode> {
   const requests: string[] = []
+  const bodies: unknown[] = []
   const answers = new Map<string, unknown>([
     ['GET /api/status', fakeRundown],
     ['GET /api/graph', fakeGraph],
@@ -110,11 +122,16 @@ export async function startFakeNode(): Promise<FakeNode> {
     ['GET /api/doctor', fakeDoctor],
     ['POST /api/invite', fakeInvitation],
     ['POST /api/leave', {}],
+    ['GET /api/keys', fakeKeys],
+    ['POST /api/keys', { ...fakeKeys, waiting: ['ams-2'] }],
     ['POST /api/console-link', { url: 'http://127.0.0.1:1/open/code' }],
   ])
   const server = createServer((request, response) => {
     const path = (request.url ?? '').replace(/\?.*/, '')
     requests.push(`${request.method} ${request.url}`)
+    let said = ''
+    request.setEncoding('utf8').on('data', (text: string) => (said += text))
+    request.on('end', () => said !== '' && bodies.push(JSON.parse(said)))
     const answer = answers.get(`${request.method} ${path}`)
     if (answer === null) return request.socket.destroy()
     const [status, body] = refusal(request, answer) ?? [200, answer]
@@ -131,7 +148,7 @@ export async function startFakeNode(): Promise<FakeNode> {
     await new Promise((done) => server.close(done))
     await rm(dataDir, { recursive: true, force: true })
   }
-  return { url, dataDir, requests, answers, close }
+  return { url, dataDir, requests, bodies, answers, close }
 }
 
 function refusal(request: IncomingMessage, answer: unknown): [status: number, body: unknown] | null {

@@ -1,7 +1,7 @@
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import { createServer, type AddressInfo, type Server } from 'node:net'
-import type { Demo, Graph, GraphLink, GraphNode, Identity, SamplePoint, TimelineEntry } from '../../src/contract/index.ts'
+import type { Demo, Graph, GraphLink, GraphNode, Identity, Keys, SamplePoint, TimelineEntry } from '../../src/contract/index.ts'
 import { MidwatchError } from '../../src/contract/index.ts'
 import { systemClock, systemRandomness } from '../../src/platform/index.ts'
 import { createServe, type Metric, type NodeEvent, type NodePort, type Serve, type ServeOptions } from '../../src/serve/index.ts'
@@ -101,6 +101,8 @@ export type FakeNode = NodePort & {
   isReady: boolean
 }
 
+const FAKE_KEYS: Keys = { grid: '0123abcd', generation: 2, key: '0123456789abcdef', since: AT, by: 'a', waiting: ['c'], removed: [] }
+
 export function createFakeNode(): FakeNode {
   const listeners = new Set<(event: NodeEvent) => void>()
   const demo: Demo = { simulated: true, faults: [{ id: 'cut', title: 'Cut', expect: 'a line goes red', on: false }] }
@@ -165,6 +167,13 @@ export function createFakeNode(): FakeNode {
     },
     invite: async () => ({ command: 'midwatch join mw1-abc', token: 'mw1-abc', expiresAt: AT }),
     leave: async () => void node.calls.push('leave'),
+    keys: () => FAKE_KEYS,
+    changeKeys: async (change) => {
+      node.calls.push(`keys ${JSON.stringify(change)}`)
+      if (change.remove === 'nobody') throw new MidwatchError('MW_UNKNOWN_NAME', 'no node is called nobody')
+      if (!change.force) throw new MidwatchError('MW_OLD_NODES', 'too old for a new key: c (0.1.0)')
+      return { ...FAKE_KEYS, generation: 3 }
+    },
     doctor: async () => {
       if (node.calls.includes('break')) throw new Error('secret /root/path token')
       return { checks: [{ name: 'clock', ok: true, found: 'steady', next: null }] }
