@@ -2,11 +2,11 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { LIMITS, MidwatchError, type ApiError, type Rundown } from '../contract/index.ts'
 import { answerTo } from './answers.ts'
 import type { Assets } from './assets.ts'
+import { BodyTooLarge, boundedBody } from './body.ts'
 import type { Credentials } from './credentials.ts'
 import { isSecure, type Gate } from './gate.ts'
 import type { EventHub, EventStream } from './events.ts'
@@ -62,7 +62,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     gate.checkAccess(c.env.incoming)
     await next()
   })
-  app.post('*', bodyLimit({ maxSize: LIMITS.apiBodyBytes, onError: () => Promise.reject(new BodyTooLarge()) }))
+  app.post('*', boundedBody)
 
   addReads(app, node)
   addActs(app, options)
@@ -209,12 +209,6 @@ export function consoleLink(baseUrl: string, credentials: Credentials): string {
 function demoOf(node: NodePort): NonNullable<NodePort['demo']> {
   if (node.demo === null) throw new MidwatchError('MW_NOT_FOUND', 'Only `midwatch demo` has faults to switch.')
   return node.demo
-}
-
-class BodyTooLarge extends MidwatchError {
-  constructor() {
-    super('MW_LIMIT', `The body is larger than ${LIMITS.apiBodyBytes} bytes.`)
-  }
 }
 
 function nothingAt(path: string): MidwatchError {
