@@ -27,6 +27,10 @@ export const LIMITS = {
   detailChars: 160,
   /** Characters of a target's address. */
   addressChars: 300,
+  /** Rows sent in answer to others' questions, in bytes at once and a second: a small question must not buy a flood. */
+  answerBytesPerSecond: 1_048_576,
+  /** Rows of several datagrams that are waiting for their other parts; of more, the one begun first is given up. */
+  unfinishedRows: 64,
   /** Rumours about members kept for retransmission. */
   rumours: 512,
   /** Members named in one datagram. */

@@ -8,14 +8,6 @@ import type { RowTable } from './table.ts'
 import type { Talk } from './talk.ts'
 import { DIGEST_BYTES, DIGEST_RANGES, type Message } from './wire.ts'
 
-/** Rows sent in answer to others' questions, in bytes at once and a second: a small question must not buy a flood. */
-const ANSWER_BYTES = 1_048_576
-
-/** Above so many rows a digest takes the place of all versions: four datagrams of those. */
-const DIGEST_ABOVE = 4 * LIMITS.membersPerDatagram
-/** Of the ranges that differ; the next comparison finds the rest. */
-const RANGES_AT_ONCE = 16
-
 const LOWEST = '0'.repeat(32) as Identity
 const HIGHEST = 'f'.repeat(32) as Identity
 
@@ -36,7 +28,7 @@ export class Comparing {
     this.#talk = talk
     this.#clock = clock
     this.#meet = meet
-    this.#mayAnswer = createAllowance(clock, ANSWER_BYTES, 1_000)
+    this.#mayAnswer = createAllowance(clock, LIMITS.answerBytesPerSecond, 1_000)
   }
 
   forget(identity: Identity): void {

@@ -1,4 +1,4 @@
-import type { Identity } from '../contract/index.ts'
+import { LIMITS, type Identity } from '../contract/index.ts'
 import { describe, expect, it } from 'vitest'
 import { targetClaim } from '../../test/support/virtual-grid.ts'
 import { keysNumber, rowOf, signedRow } from '../../test/support/grid-makers.ts'
@@ -53,7 +53,7 @@ describe('a row over one datagram', () => {
     const [part] = partsOf(100).parts
     const rest = partsOf(100).parts.slice(1)
     inbox.add(FROM, part!)
-    for (let version = 2; version <= PartsInbox.UNFINISHED + 1; version++) inbox.add(FROM, { ...part!, version })
+    for (let version = 2; version <= LIMITS.unfinishedRows + 1; version++) inbox.add(FROM, { ...part!, version })
     // The first part of version 1 was dropped, so the others do not complete it.
     expect(rest.map((other) => inbox.add(FROM, other)).every((whole) => whole === null)).toBe(true)
   })

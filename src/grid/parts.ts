@@ -35,7 +35,6 @@ export function rowMessages(
  * unfinished ones it holds so many, the latest begun.
  */
 export class PartsInbox {
-  static readonly UNFINISHED = 64
   readonly #unfinished = new Map<string, (Uint8Array | undefined)[]>()
 
   /** The whole row when this was its last missing part. */
@@ -51,7 +50,7 @@ export class PartsInbox {
       return { signature: bytes.subarray(0, 64), bytes: bytes.subarray(64) }
     }
     this.#unfinished.set(key, pieces)
-    if (this.#unfinished.size > PartsInbox.UNFINISHED) this.#unfinished.delete(this.#unfinished.keys().next().value as string)
+    if (this.#unfinished.size > LIMITS.unfinishedRows) this.#unfinished.delete(this.#unfinished.keys().next().value as string)
     return null
   }
 }
