@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,8 @@ const ASK_MS = 30_000
 export class Crowd {
   readonly nodes: CrowdNode[] = []
   readonly #folder: string
+  /** A loopback address for each node: a free port of one address is soon taken by somebody's outgoing connection. */
+  readonly #network = `127.${64 + randomInt(64)}`
   readonly #probeEvery: string
   #seed: string | null = null
 
@@ -40,7 +42,8 @@ export class Crowd {
     const number = this.nodes.length + 1
     const id = `n${number}`
     const dataDir = join(this.#folder, id)
-    const settings = ['--listen', '127.0.0.1:0', '--probe-every', this.#probeEvery, '--log-level', 'error', '--storage-mb', '64']
+    const listen = `${this.#network}.${number >> 8}.${number & 255}:8777`
+    const settings = ['--listen', listen, '--probe-every', this.#probeEvery, '--log-level', 'error', '--storage-mb', '64']
     const place = [
       '--id',
       id,
@@ -52,10 +55,7 @@ export class Crowd {
       join(this.#folder, 'grid-key'),
     ]
     const join1 = this.#seed === null ? [] : ['--join', this.#seed]
-    let listen: string | null = null
-    const started = startProcess([MIDWATCH, 'up', '--json', ...place, ...settings, ...join1], {
-      onLine: (line) => (listen ??= /"listen":"([^"]+)"/.exec(line)?.[1] ?? null),
-    })
+    const started = startProcess([MIDWATCH, 'up', '--json', ...place, ...settings, ...join1], {})
     const get = async (path: string): Promise<string> => {
       const token = await readFile(join(dataDir, 'token'), 'utf8').catch(() => '')
       const headers = { Authorization: `Bearer ${token.trim()}` }
@@ -65,12 +65,11 @@ export class Crowd {
       return text
     }
     this.nodes.push({ id, process: started, get })
-    const isReady = async (): Promise<boolean> =>
-      listen !== null &&
-      (await get('/readyz').then(
+    const isReady = (): Promise<boolean> =>
+      get('/readyz').then(
         () => true,
         () => false,
-      ))
+      )
     for (const endMs = performance.now() + START_MS; !(await isReady()); await sleep(50)) {
       if (!started.running || performance.now() > endMs) throw new Error(`${id} did not become ready:\n${started.lastLines()}`)
     }
