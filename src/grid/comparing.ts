@@ -8,6 +8,11 @@ import type { RowTable } from './table.ts'
 import type { Talk } from './talk.ts'
 import { DIGEST_BYTES, DIGEST_RANGES, type Message } from './wire.ts'
 
+/** Above so many rows a digest takes the place of all versions: four datagrams of those. */
+const DIGEST_ABOVE = 4 * LIMITS.membersPerDatagram
+/** Of the ranges that differ; the next comparison finds the rest. */
+const RANGES_AT_ONCE = 16
+
 const LOWEST = '0'.repeat(32) as Identity
 const HIGHEST = 'f'.repeat(32) as Identity
 
