@@ -136,6 +136,7 @@ export class Grid {
       talk: this.#talk,
       label: options.card.id,
       others: () => this.#members.others('up', 'suspect', 'down'),
+      callsOut: () => this.row.address === null,
       isLost: (identity) => this.isIsolated || this.#members.get(identity)?.state === 'down',
       callKeys: (address) => this.#meetings.callKeys(address),
       forget: (identity) => {

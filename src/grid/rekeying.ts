@@ -42,6 +42,8 @@ export type RekeyingOptions = Pick<GridOptions, 'saveRing' | 'onEvent'> & {
   readonly label: string
   /** All others that have not left. */
   others(): readonly Identity[]
+  /** Can nobody call this node? */
+  callsOut(): boolean
   /** Is it down, or does this node hear nobody? */
   isLost(identity: Identity): boolean
   callKeys(address: Address): Promise<KeyCall>
@@ -140,10 +142,12 @@ export class Rekeying {
 
   /** Somebody told which key it has. */
   told(from: Identity, { generation, name }: Extract<Message, { type: 'key' }>): void {
-    const { ring } = this.#options
+    const { ring, talk, callsOut } = this.#options
     const lacksOrigin = name === ring.current.name && ring.last === null && generation > 1
     if (name === ring.current.name && !lacksOrigin) return
-    if (ring.hasReplaced(name)) return this.#remind(from)
+    const isBehind = ring.hasReplaced(name)
+    // Of two nodes the one that can be called is: the other one hears which key there is here, and calls.
+    if (isBehind ? !callsOut() : !talk.addressOf(from)) return this.#remind(from)
     if (this.#tellers.size < TELLERS_MAX) this.#tellers.add(from)
     void this.#call()
   }

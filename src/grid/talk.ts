@@ -111,9 +111,10 @@ export class Talk {
 
   /** Sends sealed with every key that anybody may still hold: for news of the key itself. */
   sendByAnyKey(to: Identity, message: Message): void {
-    const address = this.#addresses.get(to)
+    if (this.#options.lines.has(to)) return this.#options.lines.send(to, [encodeMessage(message)])
+    const address = this.#placeOf(to)
     if (!this.#running || !address) return
-    const packet = encodePacket(this.#self, this.#options.incarnation(), [encodeMessage(message)])
+    const packet = this.packet([encodeMessage(message)])
     for (const key of this.#options.ring.accepted()) this.#options.network.send(0, address, this.#sealer.seal(packet, key))
   }
 
