@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Lie, LinkState, NodeState, TROUBLED } from '../../../src/contract/index.ts'
+import { LINK_DETAILS, Lie, LinkState, NodeState, TROUBLED, cannotBeProbed } from '../../../src/contract/index.ts'
 import { link } from './fixture.ts'
 import {
   LOOKS,
@@ -7,6 +7,7 @@ import {
   UNPROBEABLE,
   anyUnprobeable,
   isTroubled,
+  isUnprobeable,
   lieSentences,
   lookOf,
   milliseconds,
@@ -62,6 +63,12 @@ describe('states in words', () => {
     expect(lookOf(link('a', 'n', { state: 'unknown' }))).toBe(LOOKS.unknown)
     expect(anyUnprobeable([link('a', 'b'), silent])).toBe(true)
     expect(anyUnprobeable([link('a', 'b')])).toBe(false)
+    for (const state of LinkState.options)
+      for (const toType of ['node', 'target'] as const)
+        for (const detail of [null, 'no answer', ...Object.values(LINK_DETAILS)]) {
+          const each = link('a', 'n', { state, toType, detail })
+          expect(isUnprobeable(each)).toBe(cannotBeProbed(each))
+        }
   })
 
   test('each lie has its own sentence', () => {

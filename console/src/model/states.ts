@@ -92,7 +92,7 @@ export const LOOKS: Readonly<Record<LinkState, Look>> = {
   },
 }
 
-/** A link to a node that only calls out: nobody can probe it, and that is no trouble. */
+/** A link that cannot be probed, for a reason that is no trouble: its other end only calls out, or no datagrams pass. */
 export const UNPROBEABLE: Look = {
   word: 'no probe',
   mark: '–',
@@ -102,11 +102,12 @@ export const UNPROBEABLE: Look = {
   arrow: 'circle',
   // Below well: it says nothing, so anything else that is known goes before it.
   severity: -1,
-  meaning: 'cannot be probed, since the other end only calls out; no trouble',
+  meaning: 'cannot be probed, such as a node that only calls out; no trouble',
 }
 
-export function isUnprobeable(link: Pick<GraphLink, 'state' | 'detail'>): boolean {
-  return link.state === 'unknown' && (link.detail?.startsWith('cannot be probed') ?? false)
+/** The contract has the same; a test keeps them equal. */
+export function isUnprobeable(link: Pick<GraphLink, 'state' | 'detail' | 'toType'>): boolean {
+  return link.state === 'unknown' && link.toType === 'node' && (link.detail?.startsWith('cannot be probed') ?? false)
 }
 
 export function anyUnprobeable(links: Iterable<GraphLink>): boolean {
@@ -114,7 +115,7 @@ export function anyUnprobeable(links: Iterable<GraphLink>): boolean {
   return false
 }
 
-export function lookOf(link: Pick<GraphLink, 'state' | 'detail'>): Look {
+export function lookOf(link: Pick<GraphLink, 'state' | 'detail' | 'toType'>): Look {
   return isUnprobeable(link) ? UNPROBEABLE : LOOKS[link.state]
 }
 
