@@ -191,4 +191,22 @@ describe('a change of key', () => {
     expect(newcomer.grid.ring.grid).toBe(nth(nodes, 0).grid.ring.grid)
     expect(newcomer.grid.ring.isRemoved(out.identity)).toBe(true)
   })
+
+  it('reaches a node that can only call out, and comes from one', async () => {
+    const world = new VirtualWorld(21)
+    const nodes = Array.from({ length: 5 }, (_, index) => virtualNode(world, index, { callsOut: index === 4 }))
+    const behind = nth(nodes, 4)
+    world.nat.hide(behind.host.host, '192.0.2.4', false)
+    for (const node of nodes) node.start()
+    expect(await world.runUntil(() => agree(nodes), 20_000)).not.toBeNull()
+    await world.run(5_000)
+    for (const [generation, maker] of [nth(nodes, 1), behind].entries()) {
+      const sinceMs = world.nowMs
+      await maker.grid.changeKey()
+      expect(await world.runUntil(() => keys(nodes).size === 1 && generations(nodes).has(generation + 2), 5_000)).not.toBeNull()
+      await world.run(KEY_CHANGE.retireMs + 10_000)
+      expect(nodes.flatMap((node) => badTurns(node, sinceMs))).toEqual([])
+      expect(agree(nodes)).toBe(true)
+    }
+  })
 })
