@@ -5,13 +5,12 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Identity } from '../../src/contract/index.ts'
 import { keysOf } from '../../src/grid/index.ts'
 import { readRow as readOwnRow } from '../../src/grid/row.ts'
-import { createSealer } from '../../src/grid/seal.ts'
 import { encodeMessage, encodePacket } from '../../src/grid/wire.ts'
 import { identityBytes } from '../../src/grid/keys.ts'
 import type { Address, ByteStream } from '../../src/platform/index.ts'
 import { agree, allShow, allUp, GRID_KEY, targetClaim, virtualNode, virtualNodes } from '../support/virtual-grid.ts'
-import { onlyKey } from '../support/grid-makers.ts'
 import { dieOf, GOOD_PATH, randomnessOf, VirtualWorld, type VirtualHost } from '../support/virtual-network.ts'
+import { sealerOf } from '../support/wire-format.ts'
 import { identityOf, KINDS_0_1_0, readDatagram, readPulse, readRow } from './0.1.0/reader.ts'
 import { bytesOf, recordedGrid } from './recording.ts'
 
@@ -150,16 +149,12 @@ describe('a message of a later release', () => {
     const { world, node, deliver } = listening(5)
     node.start()
     await world.run(100)
-    const sealer = createSealer(onlyKey(GRID_KEY), randomnessOf(dieOf(1)))
+    const seal = sealerOf(GRID_KEY, randomnessOf(dieOf(1)))
     const recorded = recording.rows[1]!
     const row = encodeMessage({ type: 'row', bytes: bytesOf(recorded.bytes), signature: bytesOf(recorded.signature) })
     const unknown = [encode([200]), encode([1_000_000, 'what', { is: ['this'] }]), encode([3, 'not', 'a ping-req'])]
     const before = node.grid.counters.messagesUnreadable
-    deliver(
-      node.host.host,
-      sealer.seal(encodePacket(identityBytes(first.identity), 1, [unknown[0]!, row, ...unknown.slice(1)])),
-      first.host,
-    )
+    deliver(node.host.host, seal(encodePacket(identityBytes(first.identity), 1, [unknown[0]!, row, ...unknown.slice(1)])), first.host)
     expect(node.grid.counters.messagesUnreadable - before).toBe(unknown.length)
     expect(node.grid.table.get(recorded.identity)?.row.id).toBe('n1')
   })
