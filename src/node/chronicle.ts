@@ -58,7 +58,7 @@ export class Chronicle {
   }
 
   /** Two nodes want one label: written once for each that had to take another. */
-  appendConflicts(nodes: readonly GraphNode[]): void {
+  appendConflicts(nodes: readonly Pick<GraphNode, 'identity' | 'id' | 'wantedId'>[]): void {
     for (const { identity, wantedId, id } of nodes) {
       if (wantedId === null) this.#conflicts.delete(identity)
       else if (this.#conflicts.get(identity) !== id) {

@@ -137,7 +137,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
       onRows(whole) {
         if (whole) watch.updatePeers()
         views.changed()
-        if (whole) chronicle.appendConflicts(views.graph().nodes)
+        if (whole) chronicle.appendConflicts(views.relabel())
         changes.tell({ type: whole ? 'graph' : 'links' })
       },
     },

@@ -14,7 +14,7 @@ import {
   type TimelineEntry,
   type Why,
 } from '../contract/index.ts'
-import { mergeGraph, type NodeFacts, type RowLink } from '../judge/index.ts'
+import { assignLabels, mergeGraph, type NodeFacts, type RowLink } from '../judge/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
 import { notProbedText, whySentences } from '../tell/index.ts'
@@ -36,6 +36,9 @@ export type ViewsOptions = {
 
 /** How long a merged graph may be shown again when no state changed: only ages and figures move meanwhile. */
 const FIGURES_MS = 500
+
+/** A node's label, and the one that it asked for where that is another's. */
+type ShownNode = Pick<GraphNode, 'identity' | 'id' | 'wantedId'>
 
 /** The graph, and what is read off it: made from the grid's rows when somebody looks. */
 export class Views {
@@ -80,6 +83,18 @@ export class Views {
     this.#figures.set(identity, figures)
   }
 
+  /** What each node is shown as now. Cheap, unlike the graph: it is asked whenever somebody comes or goes. */
+  relabel(): ShownNode[] {
+    const { grid } = this.#options.seat
+    const rows = [...grid.table.entries()].map(({ row }) => row)
+    const labels = assignLabels(rows.map(({ identity, id }) => ({ identity, id, state: grid.member(identity)?.state ?? 'up' })))
+    this.#labels = labels as Map<Identity, string>
+    return rows.map(({ identity, id }) => {
+      const shown = labels.get(identity) ?? id
+      return { identity, id: shown, wantedId: shown === id ? null : id }
+    })
+  }
+
   graph(): Graph {
     const nowMs = this.#options.clock.monoMs()
     if (this.#cached && nowMs - this.#cached.atMs < FIGURES_MS) return this.#cached.graph
@@ -101,7 +116,6 @@ export class Views {
       ...merged,
     }
     this.#cached = { graph, atMs: nowMs }
-    this.#labels = new Map(graph.nodes.map((node) => [node.identity, node.id]))
     return graph
   }
 
@@ -112,7 +126,7 @@ export class Views {
     return { lossRatio: figure?.lossRatio ?? null, rttMsP50: figure?.rttMsP50 ?? null }
   }
 
-  /** What a node was last shown as. */
+  /** What a node is shown as. */
   labelOf(identity: Identity): string | null {
     return this.#labels.get(identity) ?? null
   }
