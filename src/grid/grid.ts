@@ -200,6 +200,7 @@ export class Grid {
     this.#repeat(always(RHYTHM.roundMs), () => this.#talk.round({ type: 'summary', hash: this.table.hash() }))
     this.#repeat(always(LINES.tickMs), () => this.#lines.tick())
     this.#repeat(always(RHYTHM.reunionMs), () => this.#reunion())
+    this.#repeat(always(RHYTHM.proveMs), () => this.#proveAgain())
     this.#repeat(always(RHYTHM.seedMs), () => void this.#callSeeds())
     this.#repeat(
       () => this.pace.pulseMs,
@@ -467,12 +468,17 @@ export class Grid {
   /** Two rows under one version. Both are the proof, so that every node can see for itself. */
   #forked({ row, signed }: Entry, other: Signed): void {
     if (!this.#lies.caught(row.identity, 'two-rows')) return
-    const proof = [signed, other].map((each) => rowMessages(row.identity, row, each, MAX_MESSAGE_BYTES))
-    this.#talk.tell(
-      `proof:${row.identity}`,
-      proof.flatMap((messages) => messages ?? []),
-    )
+    const proof = [signed, other].flatMap((each) => rowMessages(row.identity, row, each, MAX_MESSAGE_BYTES) ?? [])
+    this.#lies.prove(row.identity, proof)
+    this.#talk.tell(`proof:${row.identity}`, proof)
     this.#talk.soon()
+  }
+
+  /** Who was cut off when a proof was told holds one of the two rows, the same as everyone: no comparison would ever find what it lacks. */
+  #proveAgain(): void {
+    const proof = this.#lies.someProof(this.#options.random)
+    const peers = pick(this.#options.random, this.#audience(), proof && proof.length > 2 * TELL_DATAGRAMS ? 1 : RHYTHM.fanout)
+    if (proof) for (const peer of peers) this.#talk.sendEncoded(peer, proof)
   }
 
   #learned(entry: Entry, before: Row | null): void {

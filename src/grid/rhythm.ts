@@ -13,6 +13,8 @@ export const RHYTHM = {
   urgentAgainMs: 120,
   /** How often one node that is down is called, so that two halves find each other again. */
   reunionMs: 5_000,
+  /** How often one proof of a lie is told again. */
+  proveMs: 5_000,
   /** How often the seeds are called while nobody is there. */
   seedMs: 1_000,
   /** Versions are compared with one peer at most so often. */
