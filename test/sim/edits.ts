@@ -39,11 +39,27 @@ export const GUARDS: Readonly<Record<string, readonly Edit[]>> = {
   'version-order': [
     { file: 'grid/table.ts', find: 'return a.incarnation - b.incarnation || a.version - b.version', put: 'return a.version - b.version' },
   ],
-  bounds: [
-    { file: 'grid/row.ts', find: 'z.array(WireLink).max(LIMITS.linksPerRow)', put: 'z.array(WireLink)' },
-    { file: 'grid/seal.ts', find: "if (!mayDerive()) return refused('too-many-sessions')", put: '' },
+  bounds: [{ file: 'grid/row.ts', find: 'z.array(WireLink).max(LIMITS.linksPerRow)', put: 'z.array(WireLink)' }],
+  relay: [
+    {
+      file: 'grid/grid.ts',
+      find: "this.#tellRow(entry)\n    this.#options.onEvent({ type: 'row', identity: row.identity })",
+      put: "this.#options.onEvent({ type: 'row', identity: row.identity })",
+    },
+    {
+      file: 'grid/grid.ts',
+      find: 'sendRows(from, message.identities)',
+      put: 'sendRows(from, message.identities.filter((one) => one === this.#self))',
+    },
+    { file: 'grid/grid.ts', find: '    const port = {\n', put: '    const port = {\n      self: this.#self,\n' },
+    { file: 'grid/comparing.ts', find: '    this.sendRows(from, newer)\n', put: '' },
+    {
+      file: 'grid/exchange.ts',
+      find: 'sendRows(stream, port.table, frame[1].map(identityFrom))',
+      put: 'sendRows(stream, port.table, [port.self])',
+    },
+    { file: 'grid/exchange.ts', find: 'sendRows(stream, port.table, newer)', put: 'sendRows(stream, port.table, [port.self])' },
   ],
-  relay: [{ file: 'grid/grid.ts', find: '    this.#talk.locate(row)\n', put: '    this.#talk.locate(row)\n    const isRelayed = false\n' }],
   'local-health': [
     {
       file: 'grid/members.ts',

@@ -1,4 +1,4 @@
-import type { Identity } from '../../src/contract/index.ts'
+import { LIMITS, type Identity } from '../../src/contract/index.ts'
 import { compareVersions } from '../../src/grid/table.ts'
 import { hashOf } from '../support/virtual-grid.ts'
 import { LIARS_FROM, type Seat, type Stage } from './stage.ts'
@@ -20,12 +20,16 @@ export type Invariant =
 export const PROMISES = {
   /** After all faults end, every honest node has the same rows within this. */
   healedMs: 15_000,
+  /** A row that changes later is everywhere within this. */
+  spreadMs: 3_000,
   /** So long without a fault a node must have been before a word against it, or by it, is wrong. */
   calmMs: 12_000,
   /** News reaches every node that has an undisturbed way over one other within this. */
   relayedMs: 8_000,
   /** What one honest node sends in a second, over any `windowMs`. */
-  bytesPerSecond: 1e9,
+  bytesPerSecond: 300_000,
+  /** The same with a liar in the grid, whose rows and questions are answered up to a bound. */
+  bytesPerSecondToLiars: 1_048_576,
   windowMs: 5_000,
   /** Rows beyond those of all nodes that there ever were. */
   strangeRows: 0,
@@ -118,6 +122,17 @@ export function tooManyRows(stage: Stage, liars: number): string | null {
   return seat ? `${seat.node.name} holds ${seat.node.grid.table.size} rows of ${most} nodes` : null
 }
 
+/** No row is longer than a row may be. */
+export function tooLongRow(stage: Stage): string | null {
+  for (const seat of stage.running()) {
+    for (const { row } of seat.node.grid.table.entries()) {
+      if (row.links.length > LIMITS.linksPerRow)
+        return `${seat.node.name} holds a row of ${row.links.length} links of ${nameOf(stage, row.identity)}`
+    }
+  }
+  return null
+}
+
 /** Who hears nobody accuses nobody. */
 export function deafAccuser(stage: Stage, seat: Seat): string | null {
   const { nowMs } = stage.world
@@ -202,7 +217,7 @@ export class Meter {
   }
 
   /** To be asked every `PROMISES.windowMs`. */
-  tooMuch(): string | null {
+  tooMuch(hasLiars: boolean): string | null {
     let wrong: string | null = null
     for (const seat of this.#stage.running()) {
       const { host } = seat.node.host
@@ -210,7 +225,8 @@ export class Meter {
       const rate = ((bytes - (this.#before.get(host) ?? bytes)) * 1_000) / PROMISES.windowMs
       this.#before.set(host, bytes)
       this.worst = Math.max(this.worst, rate)
-      if (rate > PROMISES.bytesPerSecond) wrong = `${seat.node.name} sends ${Math.round(rate / 1_000)} kB a second`
+      if (rate > (hasLiars ? PROMISES.bytesPerSecondToLiars : PROMISES.bytesPerSecond))
+        wrong = `${seat.node.name} sends ${Math.round(rate / 1_000)} kB a second`
     }
     return wrong
   }

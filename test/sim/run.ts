@@ -8,6 +8,7 @@ import {
   PROMISES,
   Relay,
   slandered,
+  tooLongRow,
   tooManyRows,
   unnamedLiar,
   wentBack,
@@ -81,7 +82,9 @@ class Play {
   #strangers = 0
   #joiners = 0
   /** What ends by itself when its time is over, or at the heal. */
-  #ending: { readonly atMs: number; end(): void }[] = []
+  #ending: { readonly atMs: number; readonly isLie: boolean; end(): void }[] = []
+  /** When a liar last was there. */
+  #lieMs = -Infinity
 
   constructor(stage: Stage, schedule: Schedule) {
     this.#stage = stage
@@ -139,9 +142,12 @@ class Play {
     while (world.nowMs < atMs) {
       const stepMs = 1_000 - (world.nowMs % 1_000)
       await world.run(Math.min(stepMs, atMs - world.nowMs))
-      if (world.nowMs % PROMISES.windowMs === 0) this.#must('bounded', this.meter.tooMuch())
+      if (world.nowMs % PROMISES.windowMs === 0)
+        this.#must('bounded', this.meter.tooMuch(world.nowMs - this.#lieMs <= 2 * PROMISES.windowMs))
       if (world.nowMs % PROMISES.relayedMs === 0) this.#must('relayed', this.#relay.late())
+      if (this.#ending.some((one) => one.isLie)) this.#lieMs = world.nowMs
       this.#must('bounded', tooManyRows(this.#stage, this.#liars))
+      this.#must('bounded', tooLongRow(this.#stage))
       if (this.failure) throw new Broken()
     }
   }
@@ -149,18 +155,21 @@ class Play {
   async #heal(endMs: number): Promise<void> {
     const stage = this.#stage
     for (const { end } of this.#ending.splice(0)) end()
-    const healMs = stage.world.nowMs
-    let sameMs: number | null = null
-    while (stage.world.nowMs < endMs) {
-      await this.#until(Math.min(endMs, stage.world.nowMs + 250))
+    const { world } = stage
+    const healMs = world.nowMs
+    let healedMs: number | null = null
+    let sameMs = healMs
+    // Links go on recovering, so rows go on changing: what counts is that everyone has them soon.
+    while (world.nowMs < endMs || sameMs < world.nowMs) {
+      await this.#until(world.nowMs + 250)
       const wrong = differing(stage)
-      const isLate = stage.world.nowMs - healMs > PROMISES.healedMs
-      if (wrong === null) sameMs ??= stage.world.nowMs - healMs
-      else if (!isLate) sameMs = null
-      if (isLate && sameMs === null) this.#must('one-hash', wrong)
+      if (wrong === null) {
+        healedMs ??= world.nowMs - healMs
+        sameMs = world.nowMs
+      } else if (world.nowMs - sameMs > PROMISES.spreadMs && world.nowMs - healMs > PROMISES.healedMs) this.#must('one-hash', wrong)
+      if (this.failure) throw new Broken()
     }
-    this.healedMs.push(sameMs ?? Infinity)
-    this.#must('one-hash', differing(stage))
+    this.healedMs.push(healedMs ?? Infinity)
     this.#must('deaths-known', wrongAboutLife(stage))
     this.#must('named', unnamedLiar(stage))
     this.#must('nobody-honest-named', slandered(stage))
@@ -174,7 +183,7 @@ class Play {
     const stage = this.#stage
     const fromMs = stage.world.nowMs
     const untilMs = fromMs + action.forMs
-    const later = (end: () => void): void => void this.#ending.push({ atMs: untilMs, end })
+    const later = (end: () => void): void => void this.#ending.push({ atMs: untilMs, isLie: action.type === 'lie', end })
     const fault = (from: readonly number[], to: readonly number[], path: object, isStall = false): void =>
       void stage.faults.push({ from: new Set(from), to: new Set(to), fromMs, untilMs, path, isStall })
     switch (action.type) {
