@@ -216,7 +216,9 @@ export class Seat {
       }
       case 'key':
         log.info({ generation: event.generation, key: event.key, by: event.by }, 'the grid has a new key')
-        return chronicle.append({ ...event, type: 'key.changed' })
+        chronicle.append({ ...event, type: 'key.changed' })
+        // Who does not get the new key is off the map.
+        return this.#options.onRows(true)
       case 'removed':
         // Whoever went may have taken one along.
         this.#invitations.revoke()
