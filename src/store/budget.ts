@@ -28,7 +28,7 @@ export function setUpFile(db: DatabaseSync): void {
 /**
  * What goes first when the disk budget is reached: the finest figures of other nodes' links, oldest first, because those
  * nodes keep their own. Each kind first keeps its last stretch; only if that is not enough, the stretches go too, in the same order. The
- * journal gives way only where it alone takes more than half of the budget. So do the facts of the past, at a quarter: they are small and tell
+ * journal gives way only where it alone takes more than half of the budget. So do the facts of the past, at a fifth: they are small and tell
  * what was, where figures only tell how much, so they go late; but a grid that flaps for months must not push out all figures.
  */
 const GIVE_UP = [
@@ -79,8 +79,8 @@ export function openBudget(db: DatabaseSync, keep: Keep, journal: Journal, past:
   function hold(nowMs: number): void {
     if (fileBytes() <= targetBytes) return
     const enoughBytes = targetBytes * 0.95
-    while (journal.sizeBytes() > keep.budgetBytes / 2 && journal.retireTenth());
-    while (past.bytes() > keep.budgetBytes / 4 && past.giveUpOldest(nowMs, Infinity));
+    while (journal.sizeBytes() > targetBytes / 2 && journal.retireTenth());
+    while (past.bytes() > targetBytes / 5 && past.giveUpOldest(nowMs, Infinity));
     for (const sparing of [true, false]) {
       for (const { table, spareMs } of GIVE_UP) {
         const spareFromMs = sparing ? nowMs - spareMs : Infinity

@@ -100,8 +100,19 @@ export function openPast(db: DatabaseSync, keep: Keep) {
     return { type: 'facts', card: run.card, hash: newest ? Buffer.from(newest.hash).toString('hex') : null, nodes }
   }
 
-  /** Deletes what the graphs from `atMs` on do not need: all records of a node before its last whole one of that time. */
+  /** Deletes what the graphs from `atMs` on do not need: all records of a node before its last whole one of that time. All or nothing. */
   function forgetBefore(atMs: number): void {
+    db.exec('SAVEPOINT forget')
+    try {
+      deleteBefore(Math.floor(atMs))
+      db.exec('RELEASE forget')
+    } catch (error) {
+      db.exec('ROLLBACK TO forget; RELEASE forget')
+      throw error
+    }
+  }
+
+  function deleteBefore(atMs: number): void {
     for (const run of runsBefore.all(atMs) as Run[]) {
       if (run.endMs < atMs) {
         dropFacts.run(run.startMs)
