@@ -271,6 +271,37 @@ describe('when something breaks', () => {
     await watching.close()
   })
 
+  test('the moments before and during a death can be looked at later', async () => {
+    const beforeIt = new Date().toISOString()
+    const banner = page.getByRole('region', { name: 'The past' })
+    await node('c').kill()
+    await verdictSays(page, /^c is down/)
+    const duringIt = new Date().toISOString()
+    await node('c').startAgain()
+    await verdictSays(page, /^All well/)
+
+    await goTo(page, `#/matrix?at=${beforeIt}`)
+    await banner.getByText('Then nothing was wrong.').waitFor()
+    await page.getByRole('gridcell', { name: 'a to c: up' }).waitFor()
+    await goTo(page, `#/matrix?at=${duringIt}`)
+    await banner.getByText(/^Then c was down/).waitFor()
+    await page.getByRole('gridcell', { name: 'a to c: down' }).waitFor()
+    expect(await graveFindings(page)).toEqual([])
+
+    await page.getByRole('button', { name: 'Back to now' }).click()
+    await page.getByRole('gridcell', { name: 'a to c: up' }).waitFor()
+    await goTo(page, '#/changes')
+    const line = page.locator('main li', { hasText: 'c is down.' }).first()
+    await line.getByRole('link', { name: /show the map at this moment$/ }).click()
+    await banner.getByText(/^Then c was down/).waitFor()
+    await page.keyboard.press(',')
+    await page.keyboard.press('Escape')
+    await verdictSays(page, /^All well/)
+    await goTo(page, '#/map?from=a&to=c')
+    await page.getByRole('heading', { name: 'States, newest first' }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
   test('a node that joins appears without moving what stands', async () => {
     await until('the map is drawn', async () => (await onMap(page, 'n:c')) !== null)
     const before = await Promise.all(['n:a', 'n:b', 'n:c', 't:shop'].map((id) => onMap(page, id)))
@@ -293,5 +324,30 @@ describe('when something breaks', () => {
     await node('a').startAgain()
     await page.getByText('Not live since').waitFor({ state: 'detached', timeout: SEEN_MS })
     await verdictSays(page, /^All well/)
+  })
+})
+
+// Last, since the nodes' key file no longer opens the grid afterwards.
+describe('the keys of a grid', () => {
+  test('are changed from the page, and a node is removed from it', async () => {
+    const { page, errors, close } = await open()
+    await verdictSays(page, /^All well/)
+    await page.getByRole('button', { name: 'Keys' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Keys' })
+    await dialog.getByText(/, number 1$/).waitFor()
+    await dialog.getByRole('button', { name: 'Change the key' }).click()
+    await dialog.getByText(/, number 2$/).waitFor()
+    await dialog.getByText('every node has it').waitFor({ timeout: SEEN_MS })
+    await page.keyboard.press('Escape')
+
+    await goTo(page, '#/map?node=b')
+    await page.getByRole('button', { name: 'Remove from the grid…' }).click()
+    await page.getByRole('button', { name: 'Remove b', exact: true }).click()
+    await page.getByRole('dialog', { name: 'b is removed' }).waitFor()
+    await page.keyboard.press('Escape')
+    await until('it is off the map', async () => (await onMap(page, 'n:b')) === null, SEEN_MS)
+    await verdictSays(page, /^All well/)
+    await close()
+    expect(errors).toEqual([])
   })
 })
