@@ -14,7 +14,7 @@ export type CrowdNode = {
   get(path: string): Promise<string>
 }
 
-const START_MS = 60_000
+const START_MS = 240_000
 const ASK_MS = 30_000
 
 /** Many nodes on one machine. */
@@ -34,7 +34,11 @@ export class Crowd {
   static async open(probeEvery: string): Promise<Crowd> {
     const folder = await mkdtemp(join(tmpdir(), 'midwatch-hundred-'))
     await writeFile(join(folder, 'grid-key'), `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
-    return new Crowd(folder, probeEvery)
+    const crowd = new Crowd(folder, probeEvery)
+    // A hundred processes must not outlive their bench.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => void crowd.close().then(() => process.exit(1)))
+    return crowd
   }
 
   /** Starts one more, and waits until it says that it is ready. */
@@ -70,7 +74,7 @@ export class Crowd {
         () => true,
         () => false,
       )
-    for (const endMs = performance.now() + START_MS; !(await isReady()); await sleep(50)) {
+    for (const endMs = performance.now() + START_MS; !(await isReady()); await sleep(200)) {
       if (!started.running || performance.now() > endMs) throw new Error(`${id} did not become ready:\n${started.lastLines()}`)
     }
     this.#seed ??= listen

@@ -31,10 +31,11 @@ function gridOf(count: number, probeEveryMs = 1_000) {
 }
 
 describe('whom a node probes', () => {
-  it('is everyone in a small grid, at once, and told again only when it changed', () => {
-    const { peering, plans, states } = gridOf(3)
+  it('is everyone in a small grid, soon, and told again only when it changed', async () => {
+    const { clock, peering, plans, states } = gridOf(3)
     peering.update()
     peering.update()
+    await clock.advance(100)
     states.set(idOf(9), 'up')
     peering.update()
     expect(plans.map(({ peers }) => peers.length)).toEqual([3, 4])
@@ -54,6 +55,7 @@ describe('whom a node probes', () => {
     await clock.advance(1_000)
     expect(plans).toHaveLength(2)
     states.clear()
+    await clock.advance(1_000)
     peering.update()
     expect(plans.at(-1)?.peers).toEqual([])
   })

@@ -1,7 +1,7 @@
 import { LINK_DETAILS, type Identity } from '../contract/index.ts'
 import type { Grid } from '../grid/index.ts'
 import type { Clock } from '../platform/index.ts'
-import { PLAN, planPeers, probeIntervalMs, type NodeSample, type PlannedNode } from '../sense/index.ts'
+import { planPeers, probeIntervalMs, type NodeSample, type PlannedNode } from '../sense/index.ts'
 import type { OwnLinks, TargetLink } from './own-links.ts'
 
 /** Whose probes are answered: everyone known who has not left. */
@@ -52,8 +52,9 @@ export type PeeringOptions = {
   onPeers(peers: readonly Identity[], everyMs: number, callers: readonly Identity[]): void
 }
 
-/** In a large grid somebody comes or goes all the time; the plan is made again at most so often. */
-const AGAIN_MS = 1_000
+/** In a large grid somebody comes or goes all the time, and each change is a new row to tell everyone: at most one in so long. */
+const AGAIN_MAX_MS = 1_000
+const AGAIN_MS_PER_NODE = 10
 
 /** Whom this node probes, out of what the grid knows. */
 export class Peering {
@@ -70,9 +71,10 @@ export class Peering {
   update(): void {
     if (this.#cancel) return
     const { clock, grid } = this.#options
-    const sinceMs = this.#plannedMs === null ? AGAIN_MS : clock.monoMs() - this.#plannedMs
-    if (grid().table.size <= PLAN.fullMeshNodes || sinceMs >= AGAIN_MS) return this.#plan()
-    this.#cancel = clock.after(AGAIN_MS - sinceMs, () => {
+    const againMs = Math.min(AGAIN_MAX_MS, AGAIN_MS_PER_NODE * grid().table.size)
+    const waitMs = this.#plannedMs === null ? 0 : this.#plannedMs + againMs - clock.monoMs()
+    if (waitMs <= 0) return this.#plan()
+    this.#cancel = clock.after(waitMs, () => {
       this.#cancel = null
       this.#plan()
     })

@@ -1,5 +1,5 @@
 import { linkKey, type Identity, type Settings } from '../contract/index.ts'
-import type { Grid, NodeKeys } from '../grid/index.ts'
+import type { Grid, LinkClaim, NodeKeys } from '../grid/index.ts'
 import { createLoadMeter, droppedDatagrams, every, type Clock, type Randomness } from '../platform/index.ts'
 import { createNodeProber, createProber, targetAddress } from '../sense/index.ts'
 import type { Store } from '../store/index.ts'
@@ -34,6 +34,8 @@ export type Watch = {
 }
 
 const TICK_MS = 500
+/** What does not hurry is told together: each telling is a new row for everyone, and with many links something changes all the time. */
+const CALM_MS_PER_LINK = 20
 const DROPS_MS = 5_000
 
 /** What this node sees for itself: probes go out, verdicts come in, and the grid is told. */
@@ -55,7 +57,9 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
     onSample(peer, sample) {
       if (!sample.discount)
         store.record({ link: linkKey(keys.identity, 'node', peer), atMs: clock.wallMs(), ok: sample.ok, rttMs: sample.rttMs })
-      if (judgeProbe(grid(), ownLinks, peer, sample)) publish()
+      const isFirst = ownLinks.verdict('node', peer)?.state === 'unknown'
+      // That a new link is well is no news to hurry for, and a new node makes one on every other.
+      if (judgeProbe(grid(), ownLinks, peer, sample) && !(isFirst && sample.ok)) publish()
     },
   })
   const prober = createProber({
@@ -92,8 +96,15 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
     return link.slice(linkKey(keys.identity, 'target', '').length)
   }
 
-  function publish(): void {
-    grid().setLinks(ownLinks.claims(), health.reasons(grid().isIsolated))
+  let claims: readonly LinkClaim[] = []
+  let claimedMs = 0
+  function publish(canWait = false): void {
+    const nowMs = clock.monoMs()
+    if (!canWait || nowMs - claimedMs >= CALM_MS_PER_LINK * claims.length) {
+      claims = ownLinks.claims()
+      claimedMs = nowMs
+    }
+    grid().setLinks(claims, health.reasons(grid().isIsolated))
   }
 
   function updatePeers(): void {
@@ -110,7 +121,7 @@ export function createWatch({ clock, random, settings, keys, store, port, grid, 
       prober.start()
       stopTick = every(clock, TICK_MS, () => {
         health.observe(load.longestMs(), clock.monoMs())
-        publish()
+        publish(true)
         grid().setFigures(ownLinks.figures())
         onTick()
       })
