@@ -90,6 +90,8 @@ export class Lines {
   readonly #calling = new Map<Identity, string>()
   readonly #failed = new Map<Identity, { times: number; atMs: number }>()
   readonly #missing = new Map<Identity, number>()
+  /** Callers that have yet to say who they are. */
+  #greeting = 0
   /** Whose packet is being read now. */
   #hearing: Line | null = null
   #flushing: (() => void) | null = null
@@ -173,8 +175,11 @@ export class Lines {
 
   /** A node called for a line. */
   async answer(sealed: SealedStream): Promise<void> {
-    const theirs = [...this.#lines.values()].filter((line) => !line.isOurs).length
+    // Those that have not greeted yet count too, or many at once would all find room.
+    const theirs = [...this.#lines.values()].filter((line) => !line.isOurs).length + this.#greeting
+    this.#greeting++
     const identity = theirs < LIMITS.lines ? await this.#greeted(sealed, 'caller') : null
+    this.#greeting--
     if (identity === null || this.#stopped) {
       this.#options.counters.linesRefused++
       return sealed.destroy()
