@@ -5,8 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Doctor, Graph, Invitation, Keys, Nodes, Rundown, Targets, Why } from '../contract/index.ts'
-import { FAKE_TOKEN, fakeGraph, fakeInvitation, fakeRundown, startFakeNode, type FakeNode } from '../../test/support/fake-node.ts'
+import { Doctor, Graph, History, Invitation, Keys, Nodes, Rundown, Targets, Why } from '../contract/index.ts'
+import {
+  FAKE_TOKEN,
+  fakeGraph,
+  fakeHistory,
+  fakeInvitation,
+  fakeRundown,
+  startFakeNode,
+  type FakeNode,
+} from '../../test/support/fake-node.ts'
 import { COMMANDS } from './program.ts'
 
 // oxlint-disable-next-line no-control-regex
@@ -24,7 +32,7 @@ function midwatch(
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...words], {
       cwd: home,
-      env: { PATH: process.env['PATH'] ?? '', HOME: home, MIDWATCH_DATA: join(home, 'none'), ...env },
+      env: { PATH: process.env['PATH'] ?? '', HOME: home, TZ: 'UTC', MIDWATCH_DATA: join(home, 'none'), ...env },
       timeout: 15_000,
     })
     let [stdout, stderr] = ['', '']
@@ -150,6 +158,9 @@ describe('answers', () => {
   test.each([
     ['graph', [], Graph, 'GET /api/graph'],
     ['why', ['fra-1', 'ams-2'], Why, 'GET /api/why?from=fra-1&to=ams-2'],
+    ['graph', ['--at', '2026-01-01 03:20Z'], Graph, 'GET /api/graph?at=2026-01-01T03%3A20%3A00.000Z'],
+    ['history', ['fra-1', 'ams-2'], History, 'GET /api/history?from=fra-1&to=ams-2&window=1d'],
+    ['history', ['fra-1', 'ams-2', '--window', '30d'], History, 'GET /api/history?from=fra-1&to=ams-2&window=30d'],
     ['nodes', [], Nodes, 'GET /api/nodes'],
     ['targets', [], Targets, 'GET /api/targets'],
     ['invite', [], Invitation, 'POST /api/invite'],
@@ -165,6 +176,12 @@ describe('answers', () => {
     ['graph', [], `hash ${fakeGraph.hash}, seen by fra-1`],
     ['why', ['fra-1', 'ams-2'], 'ams-2 hears fra-1, so the way there is fine.'],
     ['why', ['fra-1', 'ams-2'], 'last minute: 1.0 ms to 2.0 ms, 1 of 3 lost'],
+    ['graph', ['--at', '2026-01-01 03:20Z'], 'As it was on Thursday 2026-01-01 03:20:00 (UTC), '],
+    ['graph', ['--at', '-2h'], ', 2 h ago\n'],
+    ['history', ['fra-1', 'ams-2'], 'fra-1 → ams-2: up 99.72 % of the last day, 1 outage of 4 min\n'],
+    ['history', ['fra-1', 'ams-2'], '0.3 % in all, 100 % at worst'],
+    ['history', ['fra-1', 'ams-2'], '1.0 ms to 3.0 ms, half within 2.0 ms'],
+    ['history', ['fra-1', 'ams-2'], '2025-12-31 20:03:00  ✗ down  for 4 min\n  2025-12-31 20:07:00  ✓ up    for 3 h 56 min until now'],
     ['nodes', [], '10.0.0.1:8777'],
     ['targets', [], '1 of 2 see it up'],
     ['leave', [], 'Left the grid.'],
@@ -294,6 +311,16 @@ describe('errors', () => {
     })
   })
 
+  test('a link of which nothing is kept is told', async () => {
+    node.answers.set('GET /api/history', { ...fakeHistory, points: [], turns: [] })
+    const { code, stderr } = await midwatch(['history', 'fra-1', 'ams-2', '--data', node.dataDir])
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr:
+        'MW_NO_PAST: Nothing is kept of fra-1 → ams-2 in the last day.\n→ Choose a later time; the message says how far back it goes.\n',
+    })
+  })
+
   test('with --json the error is JSON on standard output too', async () => {
     const result = await midwatch(['why', 'nobody', 'x', '--json', '--data', node.dataDir])
     expect(json(result)).toEqual({
@@ -305,6 +332,8 @@ describe('errors', () => {
     ['an unknown command', ['stauts'], /^MW_USAGE: unknown command 'stauts' \(did you mean status\?\)/i],
     ['an unknown option', ['status', '--jsno'], /^MW_USAGE: unknown option '--jsno' \(did you mean --json\?\)/i],
     ['a missing word', ['why', 'a'], /^MW_USAGE: missing required argument 'to'/],
+    ['a time that is none', ['graph', '--at', 'noon'], /^MW_USAGE: --at "noon" is no time: write "2026-11-23 03:20"/],
+    ['a window that is none', ['history', 'a', 'b', '--window', '2d'], /^MW_USAGE: --window: write one of 15m, 1h, 1d, 30d/],
     ['a word too many', ['status', 'now'], /^MW_USAGE: too many arguments/],
     ['an address that is none', ['status', '--url', 'localhost:8777'], /^MW_USAGE: --url: /],
     ['a setting that will not do', ['up', '--listen', '8777'], /^MW_CONFIG: listen \(flag --listen\): "8777" will not do; write host:port/],

@@ -88,7 +88,7 @@ function pictureLines(out: Output, points: History['points'], fromMs: number, no
   const cells = cellsOf(points, fromMs, nowMs, marks)
   const sent = points.reduce((sum, { sent }) => sum + sent, 0)
   const lost = points.reduce((sum, { lost }) => sum + lost, 0)
-  const worst = Math.max(...cells.map((cell) => (cell.sent === 0 ? 0 : cell.lost / cell.sent)))
+  const worst = Math.max(...points.map((point) => (point.sent === 0 ? 0 : point.lost / point.sent)))
   const half = medianOf(points)
   const lines = [`  loss  ${lossline(cells)}`]
   lines.push(out.paint('dim', `        ${percentText(sent === 0 ? 0 : lost / sent)} in all, ${percentText(worst)} at worst`))

@@ -3,7 +3,20 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Doctor, Graph, GraphLink, GraphNode, Invitation, Keys, Rundown, Targets, Why } from '../../src/contract/index.ts'
+import type {
+  Doctor,
+  Graph,
+  GraphLink,
+  GraphNode,
+  History,
+  Invitation,
+  Keys,
+  LinkState,
+  Rundown,
+  Targets,
+  TimelineEntry,
+  Why,
+} from '../../src/contract/index.ts'
 
 /** An API that answers as a node would, so that the command line can be tried without one. */
 export type FakeNode = {
@@ -91,6 +104,23 @@ export const fakeWhy: Why = {
   points: [1, 2, null].map((ms, i) => ({ atMs: i * 1_000, sent: 1, lost: ms === null ? 1 : 0, rttMsMin: ms, rttMsP50: ms, rttMsMax: ms })),
 }
 
+/** The day before AT: lost for four minutes, four hours ago. */
+const minuteMs = (minute: number): number => Date.parse(AT) - (1_440 - minute) * 60_000
+const turn = (seq: number, minute: number, from: LinkState, to: LinkState): TimelineEntry => ({
+  ...{ seq, at: new Date(minuteMs(minute)).toISOString(), text: `${from} ${to}`, tone: 'plain' },
+  event: { type: 'link.changed', fromNode: 'fra-1', toName: 'ams-2', toType: 'node', kind: 'udp', from, to, dead: null, detail: null },
+})
+export const fakeHistory: History = {
+  from: 'fra-1',
+  to: 'ams-2',
+  stepMs: 60_000,
+  points: Array.from({ length: 1_440 }, (_, minute) => {
+    const ms = minute >= 1_200 && minute < 1_204 ? null : 1 + (minute % 3)
+    return { atMs: minuteMs(minute), sent: 60, lost: ms === null ? 60 : 0, rttMsMin: ms, rttMsP50: ms, rttMsMax: ms }
+  }),
+  turns: [turn(7, 1_200, 'up', 'down'), turn(8, 1_204, 'down', 'up')],
+}
+
 export const fakeTargets: Targets = {
   targets: [{ id: 'shop', kind: 'http', address: 'https://shop.example/', site: null, links: [shopDown, shopUp] }],
 }
@@ -119,6 +149,7 @@ export async function startFakeNode(): Promise<FakeNode> {
     ['GET /api/nodes', { nodes: fakeGraph.nodes }],
     ['GET /api/targets', fakeTargets],
     ['GET /api/why', fakeWhy],
+    ['GET /api/history', fakeHistory],
     ['GET /api/doctor', fakeDoctor],
     ['POST /api/invite', fakeInvitation],
     ['POST /api/leave', {}],
