@@ -19,7 +19,18 @@ export function asTrouble({ what, since, more, state, links, about }: Finding): 
 }
 
 /** Ranks in one place, so that the order of a headline can be read off. */
-export const RANK = { outcast: -1, nodeDown: 0, dead: 1, targetDown: 2, partial: 3, lossy: 4, slow: 5, silent: 6 } as const
+export const RANK = {
+  outcast: 0,
+  nodeDown: 1,
+  dead: 2,
+  targetDown: 3,
+  lying: 4,
+  partial: 5,
+  lossy: 6,
+  slow: 7,
+  silent: 8,
+  sharedLabel: 9,
+} as const
 
 /** The earliest known beginning. */
 export function earliest(things: readonly { readonly since: string | null }[]): string | null {

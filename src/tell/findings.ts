@@ -1,4 +1,4 @@
-import { type Graph, type GraphLink, TROUBLED } from '../contract/index.ts'
+import { type Graph, type GraphLink, type Lie, TROUBLED } from '../contract/index.ts'
 import { earliest, type Finding, finding, RANK } from './finding.ts'
 import { pairFindings } from './pairs.ts'
 import { countText, listText, upperFirst } from './words.ts'
@@ -11,7 +11,14 @@ export function findings(graph: Graph): Finding[] {
   const gone = new Set(graph.nodes.filter((node) => node.state === 'down').map((node) => node.id))
   const touchesGone = (link: GraphLink) => gone.has(link.from) || (link.toType === 'node' && gone.has(link.to))
   const rest = graph.links.filter((link) => !touchesGone(link))
-  const all = [...downNodes(graph, gone), ...pairFindings(graph, rest), ...targetFindings(graph, rest), ...silentNodes(graph, rest)]
+  const all = [
+    ...downNodes(graph, gone),
+    ...pairFindings(graph, rest),
+    ...targetFindings(graph, rest),
+    ...silentNodes(graph, rest),
+    ...lyingNodes(graph),
+    ...sharedLabels(graph),
+  ]
   return all.sort((a, b) => a.rank - b.rank || b.links.length - a.links.length || (a.text < b.text ? -1 : 1))
 }
 
@@ -126,4 +133,44 @@ function silentNodes(graph: Graph, links: readonly GraphLink[]): Finding[] {
       about: { type: 'node', id },
     }),
   )
+}
+
+const LIES: Record<Lie, string> = {
+  'two-rows': 'says two different things at once: its key is in use twice, on a copied disk say, or it lies',
+  'forged-row': 'sent what another node was to have said, and had not',
+  'too-large': 'said more than any honest node does',
+}
+
+/** Nodes that were caught at what no honest one does. A down one may still be the one whose disk was copied. */
+function lyingNodes(graph: Graph): Finding[] {
+  return graph.nodes
+    .filter((node) => node.lies.length > 0 && node.state !== 'left')
+    .map((node) =>
+      finding(graph.at, {
+        rank: RANK.lying,
+        what: `${node.id} ${listText(node.lies.map((lie) => LIES[lie]))}`,
+        since: null,
+        more: 'What it says is not to be trusted.',
+        state: 'partial',
+        links: [],
+        about: { type: 'node', id: node.id },
+      }),
+    )
+}
+
+/** Two nodes that are both there and want one label. */
+function sharedLabels(graph: Graph): Finding[] {
+  return graph.nodes
+    .filter((node) => node.wantedId !== null && (node.state === 'up' || node.state === 'suspect'))
+    .map((node) =>
+      finding(graph.at, {
+        rank: RANK.sharedLabel,
+        what: `Two nodes want to be called ${node.wantedId}; one is shown as ${node.id}`,
+        since: null,
+        more: 'Give one of them another id.',
+        state: 'slow',
+        links: [],
+        about: { type: 'node', id: node.id },
+      }),
+    )
 }

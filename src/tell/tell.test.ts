@@ -161,6 +161,33 @@ describe('rundown', () => {
     })
   })
 
+  test('a node that was caught lying is named, above what is only slow', () => {
+    const lying = (id: string) => (id === 'syd1' ? { lies: ['two-rows' as const] } : {})
+    const told = rundown(grid(({ from, to }) => (from === 'fra1' && to === 'nyc2' ? { state: 'slow' } : {}), lying))
+    expect(told.well).toBe(false)
+    expect(told.headline).toBe(
+      'syd1 says two different things at once: its key is in use twice, on a copied disk say, or it lies. What it says is not to be trusted. And 1 more trouble.',
+    )
+    expect(told.troubles[0]).toMatchObject({ about: { type: 'node', id: 'syd1' }, state: 'partial' })
+    expect(rundown(grid(undefined, (id) => ({ ...lying(id), ...(id === 'syd1' ? { state: 'left' as const } : {}) }))).well).toBe(true)
+  })
+
+  test('an id that two nodes want is told, unless one of them is gone', () => {
+    const shared = (state: GraphNode['state']) => (id: string) => (id === 'fra2' ? { wantedId: 'fra1', state } : {})
+    expect(rundown(grid(undefined, shared('up'))).headline).toBe(
+      'Two nodes want to be called fra1; one is shown as fra2. Give one of them another id.',
+    )
+    expect(rundown(grid(undefined, shared('down'))).troubles.map(({ what }) => what)).toEqual(['fra2 is down'])
+  })
+
+  test('a node that was removed from its grid says so before all else', () => {
+    const told = rundown(grid(), { by: 'fra1', atMs: Date.parse(SINCE) })
+    expect(told).toMatchObject({
+      well: false,
+      headline: expect.stringContaining(`This node was removed from the grid on fra1 ${WHEN}.`) as string,
+    })
+  })
+
   test('200 nodes that all have trouble are told quickly', () => {
     const ids = Array.from({ length: 200 }, (_, i) => `n${String(i).padStart(3, '0')}`)
     const [some] = grid().nodes
