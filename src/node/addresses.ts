@@ -4,20 +4,35 @@ import { formatAddress, isIpLiteral, ownAddress, resolveHost, type Address } fro
 const WILDCARDS = new Set(['0.0.0.0', '::'])
 
 /** The address that this node tells others, and how it changes when a peer says how it sees this node. */
-export type Advertised = { current(): Address; seenAs(host: string): boolean }
+export type Advertised = {
+  /** By which it is reached, if at all. */
+  current(): Address
+  /** What its row says; null for a node that can only call out. */
+  told(): string | null
+  seenAs(host: string): boolean
+  /** Nobody can call this node: from now on it tells no address. */
+  callsOut(): void
+}
 
-/** Follows the setting `advertise`: a given address stays; `auto` takes the listening one, or learns from a peer where that is a wildcard. */
+/**
+ * Follows the setting `advertise`: a given address stays; `auto` takes the listening one, or learns from a peer where that is a wildcard, until
+ * it shows that nobody gets in; `none` knows that from the start.
+ */
 export async function advertise(settings: Pick<Settings, 'advertise' | 'listen'>, port: number): Promise<Advertised> {
-  if (settings.advertise !== 'auto') {
-    const given = splitHostPort(settings.advertise)
+  const { advertise: wanted } = settings
+  if (wanted !== 'auto' && wanted !== 'none') {
+    const given = splitHostPort(wanted)
     const address = { host: await resolveHost(given.host), port: given.port || port }
-    return { current: () => address, seenAs: () => false }
+    return { current: () => address, told: () => formatAddress(address), seenAs: () => false, callsOut: () => {} }
   }
   const { host } = splitHostPort(settings.listen)
   const learns = WILDCARDS.has(host)
   let address: Address = { host: learns ? ownAddress(host === '::') : await resolveHost(host), port }
+  let isCallable = wanted === 'auto'
   return {
     current: () => address,
+    told: () => (isCallable ? formatAddress(address) : null),
+    callsOut: () => void (isCallable = false),
     seenAs(seen) {
       // A peer on the same host sees loopback, which would lead all others astray.
       if (!learns || !isIpLiteral(seen) || isLoopback(seen) || seen === address.host) return false

@@ -16,6 +16,7 @@ const WORDS: Readonly<Record<string, string>> = {
   refusedTooManySessions: 'datagrams beyond the bound of new senders a second',
   rowsRefused: 'rows that their owner did not sign, or that do not fit',
   streamsRefused: "callers that do not know this grid's key",
+  linesRefused: 'callers for a line that did not prove who they are, or beyond the bound',
   malformed: 'connections on which something else than HTTP came',
   connections: 'HTTP connections beyond the bound',
   '400': 'requests that do not fit the API',

@@ -12,6 +12,7 @@ import {
 } from '../grid/index.ts'
 import { formatAddress, type Clock, type Network, type Randomness } from '../platform/index.ts'
 import { resolveAll, type Advertised } from './addresses.ts'
+import { CallsOut } from './calls-out.ts'
 import type { Chronicle } from './chronicle.ts'
 import type { Memory } from './data-dir.ts'
 import type { Logger } from './log.ts'
@@ -55,6 +56,7 @@ export class Seat {
   #invitations!: Invitations
   #savedPeers = ''
   #savedHash = ''
+  #callsOut: CallsOut | null = null
 
   constructor(options: SeatOptions, seeds: readonly string[]) {
     this.#options = options
@@ -87,14 +89,14 @@ export class Seat {
       keys,
       ring,
       saveRing: (after) => memory.setRing(after),
-      card: { id: settings.id, site: settings.site, program: PROGRAM_VERSION, address: formatAddress(advertised.current()) },
+      card: { id: settings.id, site: settings.site, program: PROGRAM_VERSION, address: advertised.told() },
       incarnation,
       reserveIncarnation: (higher) => this.#reserve(higher),
       seeds: () => resolveAll(this.#seeds),
       onEvent: (event) => this.#onEvent(grid, event),
       onProbe: this.#options.onProbe,
       onSeenAs: (seen) => {
-        if (advertised.seenAs(seen)) grid.setAddress(formatAddress(advertised.current()))
+        if (advertised.seenAs(seen)) grid.setAddress(advertised.told())
       },
     })
     this.#grid = grid
@@ -123,11 +125,27 @@ export class Seat {
       await Promise.race([met, this.#pause(settings.join.length > 0 ? MEET_JOIN_MS : MEET_KNOWN_MS)])
     }
     this.#grid.start()
+    if (settings.advertise === 'auto') this.#findOut()
     if (seeds.length > 0) await this.#pause(INTRODUCTION_MS)
+  }
+
+  #findOut(): void {
+    const { clock, advertised, log } = this.#options
+    this.#callsOut?.stop()
+    this.#callsOut = new CallsOut(
+      clock,
+      () => this.#grid,
+      () => {
+        advertised.callsOut()
+        this.#grid.setAddress(advertised.told())
+        log.warn('no datagram of another node gets in here: this node only calls out, and nobody can probe it')
+      },
+    )
   }
 
   /** A node without a disk never comes back as itself: its end is a goodbye. */
   async close(): Promise<void> {
+    this.#callsOut?.stop()
     if (this.#options.settings.ephemeral) {
       this.#grid.leave()
       await this.#pause(GOODBYE_MS)

@@ -17,6 +17,8 @@ export type Lab = {
   /** Scratch folder, removed with the lab. */
   readonly folder: string
   addHost(name: string): Promise<Host>
+  /** Adds a router with a private network behind it. Its hosts open connections outwards, under the router's address; nothing gets in by itself. */
+  addRouter(name: string, options: { passesUdp: boolean }): Promise<Router>
   /** Parts these hosts from the rest: both sides reach their own and nobody else. */
   split(hosts: readonly Host[]): Promise<void>
   heal(): Promise<void>
@@ -41,6 +43,11 @@ export type Host = {
   /** Drops everything that comes in or goes out, but for loopback. */
   drop(way: 'input' | 'output'): Promise<void>
   dropNothing(): Promise<void>
+}
+
+export type Router = Host & {
+  /** Adds a host to the private network. */
+  addHost(name: string): Promise<Host>
 }
 
 const run = promisify(execFile)
@@ -97,6 +104,14 @@ export async function openLab(): Promise<Lab> {
 
   const hosts: HostInLab[] = []
   const bridge = `${prefix}-bridge`
+  const addHost = async (name: string): Promise<HostInLab> => {
+    const number = hosts.length + 1
+    const plug = { namespace: bridge, bridge: 'bridge', port: `port${number}` }
+    const host = new HostInLab(name, `${prefix}-${name}`, plug, `10.77.0.${number}`)
+    hosts.push(host)
+    await host.cable()
+    return host
+  }
   const close = async (): Promise<void> => {
     janitor.ref()
     janitor.stdin.end()
@@ -114,11 +129,20 @@ export async function openLab(): Promise<Lab> {
   }
   return {
     folder,
-    addHost: async (name) => {
-      const host = new HostInLab(name, `${prefix}-${name}`, bridge, hosts.length + 1)
-      hosts.push(host)
-      await host.cable()
-      return host
+    addHost,
+    addRouter: async (name, { passesUdp }) => {
+      const router = await addHost(name)
+      await router.translate(passesUdp)
+      let count = 0
+      const addInside = async (guest: string): Promise<Host> => {
+        const number = ++count + 1
+        const plug = { namespace: `${prefix}-${name}`, bridge: 'inside', port: `port${number}` }
+        const host = new HostInLab(guest, `${prefix}-${guest}`, plug, `192.168.77.${number}`)
+        await host.cable()
+        await host.run('ip', 'route', 'add', 'default', 'via', INSIDE_ADDRESS)
+        return host
+      }
+      return Object.assign(router, { addHost: addInside })
     },
     split: async (parted) => move(bridge, hosts, (host) => (parted.includes(host) ? 'apart' : 'bridge')),
     heal: async () => move(bridge, hosts, () => 'bridge'),
@@ -146,31 +170,60 @@ async function move(
   if ((await ended) !== 0) throw new Error('the cables could not be moved')
 }
 
+/** Of a router, in its private network. */
+const INSIDE_ADDRESS = '192.168.77.1'
+
+/** Where the other end of a host's cable is. */
+type Plug = { readonly namespace: string; readonly bridge: string; readonly port: string }
+
 class HostInLab implements Host {
   readonly name: string
   readonly address: string
   readonly #namespace: string
-  readonly #bridge: string
-  /** The bridge's end of its cable. */
-  readonly port: string
+  readonly #plug: Plug
 
-  constructor(name: string, namespace: string, bridge: string, number: number) {
+  constructor(name: string, namespace: string, plug: Plug, address: string) {
     this.name = name
-    this.address = `10.77.0.${number}`
+    this.address = address
     this.#namespace = namespace
-    this.#bridge = bridge
-    this.port = `port${number}`
+    this.#plug = plug
+  }
+
+  /** The bridge's end of its cable. */
+  get port(): string {
+    return this.#plug.port
   }
 
   async cable(): Promise<void> {
     const inside = ['-n', this.#namespace]
     await run('ip', ['netns', 'add', this.#namespace])
-    await run('ip', ['link', 'add', this.port, 'netns', this.#bridge, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#namespace])
+    await run('ip', ['link', 'add', this.port, 'netns', this.#plug.namespace, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#namespace])
     await run('ip', [...inside, 'address', 'add', `${this.address}/24`, 'dev', 'eth0'])
     await run('ip', [...inside, 'link', 'set', 'lo', 'up'])
     await run('ip', [...inside, 'link', 'set', 'eth0', 'up'])
-    await run('ip', ['-n', this.#bridge, 'link', 'set', this.port, 'master', 'bridge'])
+    await run('ip', ['-n', this.#plug.namespace, 'link', 'set', this.port, 'master', this.#plug.bridge])
     await this.plugCable()
+  }
+
+  /**
+   * Makes it a router that translates addresses. Every connection gets a port of its own, as at a provider's: with ports kept, a peer's packets
+   * would come in by the hole that ours made.
+   */
+  async translate(passesUdp: boolean): Promise<void> {
+    const namespace = ['-n', this.#namespace]
+    await run('ip', [...namespace, 'link', 'add', 'inside', 'type', 'bridge', 'stp_state', '0', 'mcast_snooping', '0'])
+    await run('ip', [...namespace, 'address', 'add', `${INSIDE_ADDRESS}/24`, 'dev', 'inside'])
+    await run('ip', [...namespace, 'link', 'set', 'inside', 'up'])
+    await this.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    const rules = [
+      'add table ip router',
+      'add chain ip router out { type nat hook postrouting priority 100; }',
+      'add rule ip router out oifname "eth0" masquerade fully-random',
+      'add chain ip router through { type filter hook forward priority 0; policy accept; }',
+      ...(passesUdp ? [] : ['add rule ip router through meta l4proto udp drop']),
+      'add rule ip router through iifname "eth0" ct state new drop',
+    ]
+    await this.run('nft', rules.join('; '))
   }
 
   async run(...argv: [string, ...string[]]): Promise<string> {
@@ -196,11 +249,11 @@ class HostInLab implements Host {
   }
 
   async pullCable(): Promise<void> {
-    await run('ip', ['-n', this.#bridge, 'link', 'set', this.port, 'down'])
+    await run('ip', ['-n', this.#plug.namespace, 'link', 'set', this.port, 'down'])
   }
 
   async plugCable(): Promise<void> {
-    await run('ip', ['-n', this.#bridge, 'link', 'set', this.port, 'up'])
+    await run('ip', ['-n', this.#plug.namespace, 'link', 'set', this.port, 'up'])
   }
 
   async drop(way: 'input' | 'output'): Promise<void> {
