@@ -21,6 +21,7 @@ export const command: CommandSpec = {
       const rows = answer.nodes.map((node) => {
         const remarks = [
           node.self ? 'this node' : `heard ${spanText(node.rowAgeMs)} ago`,
+          ...(node.callsOut ? ['only calls out, cannot be probed'] : []),
           ...(node.degraded.length > 0 ? [`degraded: ${node.degraded.join(', ')}`] : []),
           ...(node.wantedId === null ? [] : [`wanted the id ${node.wantedId}, which another node holds`]),
         ]

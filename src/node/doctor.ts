@@ -1,4 +1,4 @@
-import { ERRORS, type Check, type Graph, type Keys, type Settings } from '../contract/index.ts'
+import { ERRORS, splitHostPort, type Check, type Graph, type Keys, type Settings } from '../contract/index.ts'
 import { formatAddress, type Address, type NetworkCounters } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
 
@@ -48,8 +48,8 @@ export async function doctorChecks(facts: {
     ),
     check(
       'address',
-      !isLoopback || others.every((node) => node.address?.startsWith('127.') ?? true),
-      `others reach this node by ${advertised}`,
+      self?.callsOut === true || !isLoopback || others.every((node) => node.address?.startsWith('127.') ?? true),
+      self?.callsOut ? callsOutText(settings) : `others reach this node by ${advertised}`,
       'Set advertise to an address that the other hosts can reach.',
     ),
     check(
@@ -75,6 +75,12 @@ export async function doctorChecks(facts: {
 
 function keyText({ generation, key, waiting }: Keys): string {
   return `number ${generation}, ${key}; ${waiting.length === 0 ? 'all have it' : `not yet heard with it: ${waiting.join(', ')}`}`
+}
+
+function callsOutText({ advertise, listen }: Settings): string {
+  const { port } = splitHostPort(listen)
+  const why = advertise === 'none' ? 'as its settings say' : 'for no datagram of another node got in since its start'
+  return `this node only calls out, ${why}; it takes part, but nobody can probe it. To be probed, let UDP and TCP of port ${port} in, or set advertise to an address where they get in, and start it anew.`
 }
 
 function check(name: string, ok: boolean, found: string, next: string): Check {

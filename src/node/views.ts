@@ -2,6 +2,7 @@ import {
   HISTORY_WINDOWS,
   linkKey,
   LIMITS,
+  LINK_DETAILS,
   MidwatchError,
   type Graph,
   type GraphLink,
@@ -151,12 +152,22 @@ export class Views {
       ? (graph.links.find((other) => other.from === to && other.to === from && other.toType === 'node') ?? null)
       : null
     const viaOthers = graph.links.filter((other) => other.to === to && other.toType === link.toType && other.from !== from)
+    const lines = graph.links.filter((line) => line.from === to && line.detail?.endsWith(LINK_DETAILS.line)).map((line) => line.to)
     const nowMs = this.#options.clock.wallMs()
     const points = node(from)?.self ? await this.#options.store.history(keyOf(graph, link), nowMs - 60_000, nowMs, 1_000) : []
     const rttMsUsual = node(from)?.self
       ? (this.#options.ownLinks.verdict(link.toType, isNode ? (node(to)?.identity ?? to) : to)?.rttMsUsual ?? null)
       : null
-    const context = { at: graph.at, from: node(from), to: isNode ? node(to) : null, otherWay, viaOthers, points, rttMsUsual }
+    const context = {
+      at: graph.at,
+      from: node(from),
+      to: isNode ? node(to) : null,
+      otherWay,
+      viaOthers,
+      points,
+      rttMsUsual,
+      lines: node(to)?.callsOut ? lines : [],
+    }
     return { link, sentences: whySentences(link, context), otherWay, viaOthers, points }
   }
 

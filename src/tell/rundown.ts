@@ -1,4 +1,4 @@
-import { type Graph, type GraphLink, type GraphNode, type LinkState, type Rundown, TROUBLED } from '../contract/index.ts'
+import { cannotBeProbed, type Graph, type GraphLink, type GraphNode, type LinkState, type Rundown, TROUBLED } from '../contract/index.ts'
 import { asTrouble, finding, RANK, type Finding } from './finding.ts'
 import { findings } from './findings.ts'
 import { countText, listText, sentence } from './words.ts'
@@ -65,10 +65,11 @@ function targetsUp(graph: Graph): number {
 }
 
 function wellHeadline(graph: Graph, counts: Rundown['counts'], present: readonly GraphNode[]): string {
-  const unprobed = graph.links.filter((link) => link.state === 'unknown').length
+  const watched = graph.links.filter((link) => !cannotBeProbed(link))
+  const unprobed = watched.filter((link) => link.state === 'unknown').length
   const parts = [countText(counts.nodes, 'node')]
   if (counts.targets > 0) parts.push(countText(counts.targets, 'target'))
-  if (counts.links > 0) parts.push(`${countText(counts.links - unprobed, 'link')} up`)
+  if (watched.length > 0) parts.push(`${countText(watched.length - unprobed, 'link')} up`)
   if (unprobed > 0) parts.push(`${unprobed} not probed yet`)
   if (counts.links === 0) parts.push('nothing to watch yet')
   return [`All well: ${parts.join(', ')}.`, ...asides(present)].join(' ')
@@ -86,7 +87,12 @@ function troubleHeadline(found: readonly Finding[], present: readonly GraphNode[
 function asides(present: readonly GraphNode[]): string[] {
   const quiet = present.filter((node) => node.state === 'suspect').map((node) => node.id)
   const busy = present.filter((node) => node.degraded.length > 0).map((node) => node.id)
+  const callers = present.filter((node) => node.callsOut).map((node) => node.id)
   const told: string[] = []
+  if (callers.length > 0)
+    told.push(
+      sentence(`${listText(callers)} only ${callers.length === 1 ? 'calls out: it is' : 'call out: they are'} heard, but cannot be probed`),
+    )
   if (quiet.length > 0)
     told.push(
       sentence(

@@ -1,4 +1,12 @@
-import type { Degraded, GraphLink, GraphNode, LinkState, SamplePoint } from '../contract/index.ts'
+import {
+  cannotBeProbed,
+  LINK_DETAILS,
+  type Degraded,
+  type GraphLink,
+  type GraphNode,
+  type LinkState,
+  type SamplePoint,
+} from '../contract/index.ts'
 import { countText, durationText, listText, percentText, rttText, sentence, sinceText } from './words.ts'
 
 /** What is known around a link. Anything may be missing: only the observer keeps its samples. */
@@ -13,6 +21,8 @@ export type WhyContext = {
   readonly viaOthers: readonly GraphLink[]
   /** The last minute of samples, empty where this node has none. */
   readonly points: readonly SamplePoint[]
+  /** To whom the destination keeps lines open, where it only calls out. */
+  readonly lines?: readonly string[]
   /** What a round trip usually takes, once learned. */
   readonly rttMsUsual?: number | null
 }
@@ -22,6 +32,8 @@ export function whySentences(link: GraphLink, context: WhyContext): string[] {
   return [
     stateSentence(link, context),
     detailSentence(link),
+    callerSentence(context),
+    lineSentence(link, context),
     observerSentence(link, context),
     membershipSentence(context),
     countSentence(link, context.points),
@@ -33,7 +45,8 @@ export function whySentences(link: GraphLink, context: WhyContext): string[] {
   ].filter((text) => text !== '')
 }
 
-function stateSentence({ from, to, state, dead, since }: GraphLink, { at, from: observer }: WhyContext): string {
+function stateSentence(link: GraphLink, { at, from: observer }: WhyContext): string {
+  const { from, to, state, dead, since } = link
   const when = sinceText(since, at)
   switch (state) {
     case 'up':
@@ -55,12 +68,37 @@ function stateSentence({ from, to, state, dead, since }: GraphLink, { at, from: 
       return `Nothing has been heard of ${from}${silence}, so nobody can say.`
     }
     case 'unknown':
+      if (cannotBeProbed(link)) return unprobedSentence(link)
       return `${from} has not had enough answers from ${to} yet to say anything.`
   }
 }
 
+function unprobedSentence({ from, to, detail }: GraphLink): string {
+  if (detail?.startsWith(LINK_DETAILS.callsOut)) return `${to} only calls out, so nobody can probe it, and ${from} cannot either.`
+  if (detail?.startsWith(LINK_DETAILS.noDatagrams))
+    return `${from} only calls out and no UDP comes through to it, so it cannot probe ${to}.`
+  return `${from} only calls out, and the version that ${to} runs answers no probes of such a node.`
+}
+
+/** What is known of a node that nobody can probe: it is alive as long as it is heard, over the lines that it keeps open. */
+function callerSentence({ to }: WhyContext): string {
+  if (!to?.callsOut || to.state !== 'up') return ''
+  return `${to.id} is alive: it was heard ${durationText(to.rowAgeMs)} ago.`
+}
+
+function lineSentence(link: GraphLink, { lines }: WhyContext): string {
+  if (lines === undefined || lines.length === 0) return ''
+  return `${link.to} keeps ${countText(lines.length, 'line')} open, over which it hears and is heard: to ${listText(lines)}.`
+}
+
 function detailSentence({ detail }: GraphLink): string {
+  if (detail !== null && isAboutWay(detail)) return ''
   return detail === null ? '' : sentence(`The last probe said: ${detail}`)
+}
+
+/** Details that say how a node is reached, not what a probe found. */
+function isAboutWay(detail: string): boolean {
+  return Object.values(LINK_DETAILS).some((words) => detail.startsWith(words))
 }
 
 const DEGRADED_TEXT: Readonly<Record<Degraded, string>> = {
@@ -79,7 +117,9 @@ function membershipSentence({ to, at }: WhyContext): string {
   return to?.state === 'suspect' ? `${to.id} has gone quiet; the others are asking it again.` : ''
 }
 
-function countSentence({ lossRatio, state }: GraphLink, points: readonly SamplePoint[]): string {
+function countSentence(link: GraphLink, points: readonly SamplePoint[]): string {
+  const { lossRatio, state } = link
+  if (cannotBeProbed(link)) return ''
   const sent = points.reduce((sum, point) => sum + point.sent, 0)
   const lost = points.reduce((sum, point) => sum + point.lost, 0)
   if (sent > 0) {
@@ -105,6 +145,7 @@ function mergedSentence({ from, to, state, dead, says }: GraphLink): string {
 
 function otherWaySentence(otherWay: GraphLink | null): string {
   if (!otherWay) return ''
+  if (cannotBeProbed(otherWay)) return `The other way cannot be probed.`
   const { from, to, state, lossRatio } = otherWay
   if (state === 'up') return `The other way, ${from} reaches ${to}.`
   if (state === 'lossy')

@@ -24,7 +24,8 @@ describe.each([
   /** What this view has wrong: who is behind cannot be probed, all else is up. */
   function wrong(watch: Watch): string[] {
     const found = ids(all()).flatMap((id) => (watch.nodes.get(id)?.state === 'up' ? [] : [`${id} is ${watch.nodes.get(id)?.state}`]))
-    for (const hidden of ids(behind)) if (watch.nodes.get(hidden)?.callsOut !== true) found.push(`${hidden} is not told as one that only calls out`)
+    for (const hidden of ids(behind))
+      if (watch.nodes.get(hidden)?.callsOut !== true) found.push(`${hidden} is not told as one that only calls out`)
     for (const from of ids(all())) {
       for (const to of ids(all())) {
         const link = watch.link(from, to)
@@ -67,7 +68,7 @@ describe.each([
     const router = await lab.addRouter('router', { passesUdp })
     for (const id of ['cellar', 'attic']) {
       const config = join(lab.folder, `${id}.yaml`)
-      await writeFile(config, `targets:\n  - { kind: tcp, name: shop-${id}, host: 127.0.0.1, port: ${SHOP_PORT}, everyMs: 500ms }\n`)
+      await writeFile(config, `targets:\n  - { kind: tcp, name: shop-${id}, host: 127.0.0.1, port: ${SHOP_PORT}, every: 500ms }\n`)
       const args = ['--site', 'home', '--grid-key-file', gridKeyFile, '--config', config, '--join', `${open[0]?.host.address}:8777`]
       behind.push(labNode({ id, host: await router.addHost(id), dataDir: join(lab.folder, id), args }))
     }
@@ -99,7 +100,9 @@ describe.each([
     const heard = await untilEach(watches, (watch) => watch.link('cellar', 'shop-cellar')?.state === 'up', SETTLE_MS)
     expect(heard).not.toContain(null)
     const spreadMs = Math.max(...heard.map((atMs) => atMs ?? Infinity)) - Math.min(...heard.map((atMs) => atMs ?? Infinity))
-    console.log(`shop up after ${Math.round(Math.min(...heard.map((atMs) => atMs ?? 0)) - openedMs)} ms, all within ${Math.round(spreadMs)} ms`)
+    console.log(
+      `shop up after ${Math.round(Math.min(...heard.map((atMs) => atMs ?? 0)) - openedMs)} ms, all within ${Math.round(spreadMs)} ms`,
+    )
     expect(spreadMs).toBeLessThan(2_000)
   })
 

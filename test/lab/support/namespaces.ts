@@ -197,7 +197,20 @@ class HostInLab implements Host {
   async cable(): Promise<void> {
     const inside = ['-n', this.#namespace]
     await run('ip', ['netns', 'add', this.#namespace])
-    await run('ip', ['link', 'add', this.port, 'netns', this.#plug.namespace, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#namespace])
+    await run('ip', [
+      'link',
+      'add',
+      this.port,
+      'netns',
+      this.#plug.namespace,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      this.#namespace,
+    ])
     await run('ip', [...inside, 'address', 'add', `${this.address}/24`, 'dev', 'eth0'])
     await run('ip', [...inside, 'link', 'set', 'lo', 'up'])
     await run('ip', [...inside, 'link', 'set', 'eth0', 'up'])
