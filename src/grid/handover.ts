@@ -42,7 +42,7 @@ async function receive(stream: SealedStream): Promise<{ changes: Signed[]; lacks
   for (;;) {
     const frame = read(await stream.receive())
     if (frame?.[0] === 'done') return { changes, lacksOrigin: frame[1] }
-    if (!frame || changes.length > LIMITS.keyChanges) {
+    if (!frame || changes.length >= LIMITS.keyChanges) {
       stream.destroy()
       return null
     }

@@ -40,7 +40,7 @@ function inviter(onUsed: (invitation: string, by: Identity) => Promise<void> = a
       },
       clock,
     )
-  return { clock, invitations, refused, join }
+  return { clock, invitations, refused, removed, join }
 }
 
 const code = (code: string) => expect.objectContaining({ code })
@@ -77,6 +77,23 @@ describe('an invitation', () => {
     expect(expiresAtMs - clock.wallMs()).toBe(600_000)
     await clock.advance(600_000)
     await expect(join(token)).rejects.toEqual(code('MW_JOIN_REFUSED'))
+  })
+
+  it('is void once revoked', async () => {
+    const { invitations, join } = inviter()
+    const { token } = invitations.make(['10.0.0.2:8777'])
+    invitations.revoke()
+    await expect(join(token)).rejects.toEqual(code('MW_JOIN_REFUSED'))
+  })
+
+  it('lets a removed node in only as a new one', async () => {
+    const { invitations, join, refused, removed } = inviter()
+    const { token } = invitations.make(['10.0.0.2:8777'])
+    removed.add(newcomer)
+    await expect(join(token)).rejects.toEqual(code('MW_REMOVED'))
+    expect(refused).toEqual(['a removed node asked to come back under its old identity'])
+    removed.clear()
+    await expect(join(token)).resolves.toBeDefined()
   })
 
   it('whose use cannot be written down gives nothing, and is used up', async () => {

@@ -4,6 +4,7 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { RingState } from '../grid/index.ts'
 import { systemRandomness } from '../platform/index.ts'
 import { openDataDir, withoutDisk } from './data-dir.ts'
 
@@ -33,6 +34,38 @@ describe('a data folder', () => {
     await second.setGridKey(null)
     expect(await second.gridKey()).toBeNull()
     await second.close()
+  })
+
+  it('remembers the keys of a grid as they changed, and the file of the key alone follows', async () => {
+    const bytes = (fill: number, length = 32): Uint8Array => new Uint8Array(length).fill(fill)
+    const ring: RingState = {
+      key: bytes(2),
+      takenMs: 1_767_225_600_000,
+      previous: [bytes(1)],
+      changes: [{ bytes: bytes(7, 900), signature: bytes(8, 64) }],
+      secrets: [['0123456789abcdef', bytes(3)]],
+      replaced: ['0123456789abcdef'],
+      outcast: { by: 'n1', atMs: 5 },
+    }
+    const first = await open()
+    expect(await first.ring()).toBeNull()
+    await first.setRing(ring)
+    await first.close()
+    const second = await open()
+    expect(await second.ring()).toEqual(ring)
+    expect(await second.gridKey()).toEqual(bytes(2))
+    expect((await stat(join(dir, 'grid-ring.json'))).mode & 0o077).toBe(0)
+    await second.setRing(null)
+    expect(await second.ring()).toBeNull()
+    expect(await second.gridKey()).toEqual(bytes(2))
+    await second.close()
+  })
+
+  it('with damaged keys is an error that says so: the grid would not know the node by an older one', async () => {
+    await writeFile(join(dir, 'grid-ring.json'), '{"key":"half of a ke')
+    const memory = await open()
+    await expect(memory.ring()).rejects.toEqual(code('MW_DATA_DIR'))
+    await memory.close()
   })
 
   it('shows its secrets to its owner alone', async () => {
