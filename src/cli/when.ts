@@ -4,7 +4,7 @@ const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const CLOCK = String.raw`(\d{1,2}):(\d{2})(?::(\d{2}))?`
 const AGO = /^-\s*(\d{1,6})\s*([smhd])$/
 const TIME = new RegExp(`^(?:(today|yesterday)\\s+)?${CLOCK}\\s*(Z)?$`, 'i')
-const DATE = new RegExp(`^(\\d{4})-(\\d{2})-(\\d{2})(?:[ T]+${CLOCK}(?:\\.\\d{1,3})?)?\\s*(Z|[+-]\\d{2}:\\d{2})?$`, 'i')
+const DATE = new RegExp(`^(\\d{4})-(\\d{2})-(\\d{2})(?:[ T]+${CLOCK}(\\.\\d{1,3})?)?\\s*(Z|[+-]\\d{2}:\\d{2})?$`, 'i')
 const HINT = 'write "2026-11-23 03:20", "03:20", "yesterday 03:20" or -2h; times are local unless they end in Z'
 
 /** A time as people write it, in ms since 1970. Local, unless it says otherwise. A time of day alone is the last one that has been. */
@@ -36,12 +36,12 @@ function timeOfDay(text: string, nowMs: number): number | null {
 function date(text: string): number | null {
   const match = DATE.exec(text)
   if (!match) return null
-  const [, year, month, day, hour, minute, second, zone] = match
+  const [, year, month, day, hour, minute, second, fraction, zone] = match
   // A day that its month does not have would become one of the next.
   if (Number(day) > new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()) return NaN
   const parts = [year, Number(month) - 1, day, hour, minute, second]
-  if (!zone) return moment(parts, false)
-  return moment(parts, true) - offsetMs(zone)
+  const atMs = zone ? moment(parts, true) - offsetMs(zone) : moment(parts, false)
+  return atMs + Math.round(Number(fraction ?? 0) * 1_000)
 }
 
 function offsetMs(zone: string): number {

@@ -14,7 +14,7 @@ let a: RealNode
 beforeAll(async () => {
   shop = createServer((_, response) => response.writeHead(isOpen ? 200 : 503).end())
   await new Promise<void>((done) => shop.listen(0, '127.0.0.1', done))
-  const target = { kind: 'http', name: 'shop', url: `http://127.0.0.1:${(shop.address() as AddressInfo).port}/`, everyMs: '100ms' }
+  const target = { kind: 'http', name: 'shop', url: `http://127.0.0.1:${(shop.address() as AddressInfo).port}/`, every: '200ms' }
   grid = await startGrid([
     { id: 'a', site: 's1', targets: [target] },
     { id: 'b', site: 's2' },
