@@ -15,6 +15,7 @@ export type Invariant =
   | 'no-false-death'
   | 'deaths-known'
   | 'relayed'
+  | 'one-key'
   | 'no-crash'
 
 export const PROMISES = {
@@ -94,9 +95,12 @@ function compareNumbers(a: { incarnation: number; version: number }, b: { incarn
 
 /** Everyone who got the proof, and ran since, names the liar. */
 export function unnamedLiar(stage: Stage): string | null {
-  for (const { liar, lie, seats } of stage.deeds) {
-    for (const [seat, startedMs] of seats) {
-      if (!seat.node.isRunning || seat.startedMs !== startedMs || seat.node.grid.lies(liar).includes(lie)) continue
+  for (const { liar, lie, seats, halves } of stage.deeds) {
+    if (stage.removed.has(liar)) continue
+    for (const seat of stage.running()) {
+      // Two rows are shown to everyone; what else there is, one node knows of itself.
+      const mustKnow = lie === 'two-rows' ? halves.size === 2 : seats.get(seat) === seat.startedMs
+      if (!mustKnow || seat.node.grid.lies(liar).includes(lie)) continue
       return `${seat.node.name} does not say that ${nameOf(stage, liar)} lied (${lie})`
     }
   }
@@ -110,6 +114,22 @@ export function slandered(stage: Stage): string | null {
       const { identity } = other.node
       const lies = seat.node.grid.lies(identity)
       if (lies.length > 0 && !stage.copied.has(identity)) return `${seat.node.name} says that ${other.node.name} lied (${lies.join()})`
+    }
+  }
+  return null
+}
+
+/** All honest nodes have one key, and nobody who was taken out is among them. */
+export function wrongKey(stage: Stage): string | null {
+  const [first, ...rest] = stage.running().filter((seat) => !stage.removed.has(seat.node.identity))
+  const nameOfKey = (seat: Seat): string => `${seat.node.grid.ring.generation} (${seat.node.grid.ring.current.name.slice(0, 6)})`
+  for (const seat of rest) {
+    if (first && seat.node.grid.ring.current.name !== first.node.grid.ring.current.name)
+      return `${seat.node.name} has key ${nameOfKey(seat)}, ${first.node.name} has ${nameOfKey(first)}`
+  }
+  for (const seat of stage.running()) {
+    for (const removed of stage.removed) {
+      if (seat.node.grid.table.get(removed)) return `${seat.node.name} still holds a row of ${nameOf(stage, removed)}, which was taken out`
     }
   }
   return null

@@ -1,6 +1,6 @@
 import { encode } from 'cborg'
 import { createHash } from 'node:crypto'
-import type { Identity } from '../../src/contract/index.ts'
+import type { Identity, Lie } from '../../src/contract/index.ts'
 import { keysOf, type Signed } from '../../src/grid/index.ts'
 import { identityBytes } from '../../src/grid/keys.ts'
 import { rowMessages } from '../../src/grid/parts.ts'
@@ -14,10 +14,9 @@ import { beatOf } from '../../src/grid/table.ts'
 import { encodeMessage, encodePacket, type Message } from '../../src/grid/wire.ts'
 import { every } from '../../src/platform/index.ts'
 import { GRID_KEY, hostOf, targetClaim, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
-import { onlyKey } from '../support/grid-makers.ts'
 import { dieOf, randomnessOf } from '../support/virtual-network.ts'
 import type { LieKind } from './schedule.ts'
-import type { Seat, Stage } from './stage.ts'
+import type { Deed, Seat, Stage } from './stage.ts'
 
 const TICK_MS = 400
 /** So long it is a member like all others, before it lies. */
@@ -34,9 +33,12 @@ type Liar = {
   say(to: Seat, messages: readonly Uint8Array[], as?: Identity): Uint8Array[]
 }
 
+export type Lying = { readonly identity: Identity; stop(): void }
+
 /** A liar comes, and lies until told to stop. */
-export function beginLying(stage: Stage, number: number, kind: LieKind, size: number): () => void {
+export function beginLying(stage: Stage, number: number, kind: LieKind, size: number): Lying {
   const node = virtualNode(stage.world, number, {
+    ring: stage.newestRing(),
     seeds: Array.from({ length: Math.min(stage.founders, 4) }, (_, founder) => hostOf(founder)),
   })
   const { random, network, clock } = node.host
@@ -48,7 +50,7 @@ export function beginLying(stage: Stage, number: number, kind: LieKind, size: nu
     size,
     die: dieOf(number * 7_919 + size),
     say(to, messages, as = node.identity) {
-      const sealer = mouths.get(as) ?? createSealer(onlyKey(GRID_KEY), random)
+      const sealer = mouths.get(as) ?? createSealer(node.grid.ring, random)
       mouths.set(as, sealer)
       const incarnation = node.grid.table.get(as)?.row.incarnation ?? 1
       return packInto(messages, MAX_MESSAGE_BYTES).map((group) => {
@@ -63,7 +65,7 @@ export function beginLying(stage: Stage, number: number, kind: LieKind, size: nu
     const tick = LIES[kind](liar)
     every(clock, TICK_MS, tick)
   })
-  return () => node.kill()
+  return { identity: node.identity, stop: () => node.kill() }
 }
 
 /** Each begins once, and goes on at every tick. */
@@ -76,16 +78,17 @@ const LIES: { [K in LieKind]: (liar: Liar) => () => void } = {
     const isQuiet = size % 3 === 0
     const one = signRow(isQuiet ? { ...row, id: 'one' } : { ...row, links: [targetClaim('t', 'up')] }, liar.keys)
     const other = signRow(isQuiet ? { ...row, id: 'other' } : { ...row, links: [targetClaim('t', 'down')] }, liar.keys)
-    const deed = { liar: node.identity, lie: 'two-rows' as const, seats: new Map<Seat, number>() }
-    stage.deeds.push(deed)
-    for (const seat of stage.running()) deed.seats.set(seat, seat.startedMs)
+    const deed = newDeed(liar, 'two-rows')
     return () => {
-      for (const [at, seat] of stage.running().entries()) liar.say(seat, [encodeMessage({ type: 'row', ...(at % 2 === 0 ? one : other) })])
+      for (const [at, seat] of stage.running().entries()) {
+        const [half, row] = at % 2 === 0 ? (['one', one] as const) : (['other', other] as const)
+        const sent = liar.say(seat, [encodeMessage({ type: 'row', ...row })])
+        for (const bytes of sent) stage.evidence.set(bytes, { deed, half })
+      }
     }
   },
   forge: (liar) => {
-    const deed = { liar: liar.node.identity, lie: 'forged-row' as const, seats: new Map<Seat, number>() }
-    liar.stage.deeds.push(deed)
+    const deed = newDeed(liar, 'forged-row')
     return () => {
       const victim = victimOf(liar)
       const forged = victim && forgedRow(liar, victim)
@@ -95,7 +98,7 @@ const LIES: { [K in LieKind]: (liar: Liar) => () => void } = {
         // A row in parts proves nothing against who sent one of them.
         const messages = rowMessages(victim.node.identity, forged.row, forged.signed, MAX_MESSAGE_BYTES) ?? []
         const sent = liar.say(seat, messages)
-        if (messages.length === 1) for (const bytes of sent) liar.stage.evidence.set(bytes, deed)
+        if (messages.length === 1) for (const bytes of sent) liar.stage.evidence.set(bytes, { deed, half: 'forged' })
       }
     }
   },
@@ -109,8 +112,7 @@ const LIES: { [K in LieKind]: (liar: Liar) => () => void } = {
   },
   grow: (liar) => {
     const { stage, node } = liar
-    const deed = { liar: node.identity, lie: 'too-large' as const, seats: new Map<Seat, number>() }
-    stage.deeds.push(deed)
+    const deed = newDeed(liar, 'too-large')
     node.grid.stop()
     let count = 20
     let { version } = node.grid.row
@@ -148,6 +150,12 @@ const LIES: { [K in LieKind]: (liar: Liar) => () => void } = {
       liar.say(seat, messages, liar.die() < 0.3 ? victimOf(liar)?.node.identity : undefined)
     }
   },
+}
+
+function newDeed(liar: Liar, lie: Lie): Deed {
+  const deed: Deed = { liar: liar.node.identity, lie, seats: new Map(), halves: new Set() }
+  liar.stage.deeds.push(deed)
+  return deed
 }
 
 function victimOf(liar: Liar): Seat | undefined {

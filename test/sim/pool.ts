@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Choice, Outcome } from './run.ts'
 
 /** A run that takes longer than this in real time hangs. */
-const HUNG_MS = 120_000
+const HUNG_MS = 600_000
 
 /** Processes that play choices, each one at a time. */
 export class Pool {

@@ -1,3 +1,4 @@
+import type { Identity } from '../../src/contract/index.ts'
 import { hostOf } from '../support/virtual-grid.ts'
 import {
   deafAccuser,
@@ -13,6 +14,7 @@ import {
   unnamedLiar,
   wentBack,
   wrongAboutLife,
+  wrongKey,
   type Invariant,
 } from './invariants.ts'
 import { beginLying } from './liars.ts'
@@ -81,6 +83,7 @@ class Play {
   #liars = 0
   #strangers = 0
   #joiners = 0
+  readonly #removable: Identity[] = []
   /** What ends by itself when its time is over, or at the heal. */
   #ending: { readonly atMs: number; readonly isLie: boolean; end(): void }[] = []
   /** When a liar last was there. */
@@ -170,6 +173,7 @@ class Play {
       if (this.failure) throw new Broken()
     }
     this.healedMs.push(healedMs ?? Infinity)
+    this.#must('one-key', wrongKey(stage))
     this.#must('deaths-known', wrongAboutLife(stage))
     this.#must('named', unnamedLiar(stage))
     this.#must('nobody-honest-named', slandered(stage))
@@ -198,7 +202,9 @@ class Play {
       case 'join':
         return this.#join(action, later)
       case 'lie':
-        return later(beginLying(stage, LIARS_FROM + this.#liars++, action.kind, action.size))
+        return this.#lie(action, later)
+      case 'rekey':
+        return this.#rekey(action)
     }
     const seat = stage.seat(action.node)
     if (!seat?.node.isRunning) return
@@ -222,6 +228,21 @@ class Play {
       case 'flood':
         return later(beginFlood(stage, this.#recorder, this.#strangers++, action.kind, action.perSecond, seat))
     }
+  }
+
+  #lie(action: Extract<Action, { type: 'lie' }>, later: (end: () => void) => void): void {
+    const liar = beginLying(this.#stage, LIARS_FROM + this.#liars++, action.kind, action.size)
+    this.#removable.push(liar.identity)
+    later(() => liar.stop())
+  }
+
+  #rekey(action: Extract<Action, { type: 'rekey' }>): void {
+    const { grid, isRunning } = this.#stage.seat(action.node)?.node ?? {}
+    const identity = action.removes ? this.#removable.at(-1) : undefined
+    if (!grid || !isRunning) return
+    const isKnown = identity !== undefined && grid.table.get(identity) !== undefined
+    if (isKnown) this.#stage.removed.add(identity)
+    grid.changeKey(isKnown ? [{ identity, id: 'removed' }] : []).catch((error: unknown) => this.fail('no-crash', String(error)))
   }
 
   #join(action: Extract<Action, { type: 'join' }>, later: (end: () => void) => void): void {

@@ -25,6 +25,8 @@ export type Action = { readonly atMs: number; readonly forMs: number } & (
   | { readonly type: 'restart'; readonly node: number; readonly memory: Memory; readonly ageMs: number }
   | { readonly type: 'join'; readonly count: number; readonly leave: boolean }
   | { readonly type: 'copy'; readonly node: number }
+  /** The grid's key changes; `removes` takes out a liar, or a node that was there. */
+  | { readonly type: 'rekey'; readonly node: number; readonly removes: boolean }
   | { readonly type: 'targets'; readonly node: number; readonly count: number; readonly state: 'up' | 'down' }
   | { readonly type: 'lie'; readonly kind: LieKind; readonly size: number }
   | { readonly type: 'flood'; readonly kind: FloodKind; readonly perSecond: number; readonly node: number }
@@ -87,6 +89,8 @@ export function scheduleOf(seed: number): Schedule {
         return { ...when, type, count: die() < 0.15 ? 12 : 1 + int(3), leave: die() < 0.5 }
       case 'copy':
         return { ...when, type, node: int(nodes) }
+      case 'rekey':
+        return { ...when, type, node: int(nodes), removes: die() < 0.4 }
       case 'targets':
         return { ...when, type, node: int(nodes), count: among([3, 40, 200]), state: among(['up', 'down']) }
       case 'lie':
@@ -111,7 +115,7 @@ export function scheduleOf(seed: number): Schedule {
   const acts: Act[] = []
   const actions: Action[] = []
   const TYPES: readonly Action['type'][] = [
-    'cut', 'cut', 'cut', 'rough', 'rough', 'stall', 'clock', 'restart', 'restart', 'restart', 'join', 'copy', 'targets', 'lie', 'lie', 'lie', 'flood',
+    'cut', 'cut', 'cut', 'rough', 'rough', 'stall', 'clock', 'restart', 'restart', 'restart', 'join', 'copy', 'rekey', 'targets', 'lie', 'lie', 'lie', 'flood',
   ] // prettier-ignore
   const actCount = 1 + int(3)
   for (let act = 0, beginMs = SETTLE_MS; act < actCount; act++) {

@@ -1,6 +1,6 @@
-import type { Identity } from '../../src/contract/index.ts'
-import type { GridEvent, Signed } from '../../src/grid/index.ts'
-import { hostOf, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
+import type { Identity, Lie } from '../../src/contract/index.ts'
+import { ringStateOf, type GridEvent, type RingState, type Signed } from '../../src/grid/index.ts'
+import { GRID_KEY, hostOf, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
 import { GOOD_PATH, VirtualWorld, type Path } from '../support/virtual-network.ts'
 import type { Memory } from './schedule.ts'
 
@@ -25,7 +25,7 @@ export type Fault = {
   readonly isStall?: boolean
 }
 
-type Snapshot = { readonly atMs: number; readonly incarnation: number; readonly rows: readonly Signed[] }
+type Snapshot = { readonly atMs: number; readonly incarnation: number; readonly rows: readonly Signed[]; readonly ring: RingState }
 
 /** One honest node: what it holds on its disk goes on from start to start. */
 export type Seat = {
@@ -40,6 +40,14 @@ export type Seat = {
   readonly snapshots: Snapshot[]
   /** The newest version of each row that this start held. */
   readonly newest: Map<Identity, { incarnation: number; version: number }>
+}
+
+/** A lie that can be proven: who got evidence of it, in which start; of two rows, which of them honest nodes got. */
+export type Deed = {
+  readonly liar: Identity
+  readonly lie: Lie
+  readonly seats: Map<Seat, number>
+  readonly halves: Set<string>
 }
 
 export type Watcher = {
@@ -59,10 +67,11 @@ export class Stage {
   readonly copied = new Set<Identity>()
   readonly faults: Fault[] = []
   /** What liars may be held to have done: who must know it, by the name of the seat and the time of its start. */
-  readonly deeds: { readonly liar: Identity; readonly lie: 'two-rows' | 'forged-row' | 'too-large'; readonly seats: Map<Seat, number> }[] =
-    []
+  readonly deeds: Deed[] = []
+  /** Taken out of the grid by a change of key. */
+  readonly removed = new Set<Identity>()
   /** Datagrams in which a deed is done, told by the object. */
-  readonly evidence = new WeakMap<Uint8Array, { readonly liar: Identity; readonly seats: Map<Seat, number> }>()
+  readonly evidence = new WeakMap<Uint8Array, { readonly deed: Deed; readonly half: string }>()
   watcher: Watcher = { event: () => {}, accused: () => {} }
   /** Told of every datagram that a node sends. */
   onSpoken: (bytes: Uint8Array, to: string) => void = () => {}
@@ -94,7 +103,13 @@ export class Stage {
   /** Starts an honest node for the first time. */
   enter(number: number): void {
     const snapshots: Snapshot[] = []
-    this.#start(`n${number}`, number, hostOf(number), { atMs: 0, incarnation: 0, rows: [] }, snapshots, false)
+    this.#start(`n${number}`, number, hostOf(number), { atMs: 0, incarnation: 0, rows: [], ring: this.newestRing() }, snapshots, false)
+  }
+
+  /** Who joins now gets the key of a node that runs, as by an invitation. */
+  newestRing(): RingState {
+    const rings = this.running().map((seat) => seat.node.grid.ring)
+    return rings.toSorted((a, b) => b.generation - a.generation)[0]?.state ?? ringStateOf(GRID_KEY)
   }
 
   /** Starts one again that died, from what its disk holds. */
@@ -102,7 +117,7 @@ export class Stage {
     const last = seat.snapshots.at(-1)
     const wanted = this.world.nowMs - ageMs
     const found = memory === 'kept' ? last : memory === 'lost' ? undefined : seat.snapshots.findLast((snapshot) => snapshot.atMs <= wanted)
-    const disk = found ?? { atMs: 0, incarnation: 0, rows: [] }
+    const disk = found ?? { atMs: 0, incarnation: 0, rows: [], ring: seat.node.written.ring }
     this.#start(`n${seat.number}`, seat.number, seat.node.host.host, disk, seat.snapshots, false)
   }
 
@@ -124,6 +139,7 @@ export class Stage {
     const node = virtualNode(this.world, number, {
       at,
       incarnation: disk.incarnation + 1,
+      ring: disk.ring,
       seeds: Array.from({ length: Math.min(this.founders, 4) }, (_, founder) => hostOf(founder)),
       onSigned: (bytes) => this.#signed(watched.seat, bytes),
       onEvent: (event) => watched.seat && this.#happened(watched.seat, event),
@@ -152,7 +168,7 @@ export class Stage {
 
   #keep(seat: Seat): void {
     const rows = [...seat.node.grid.table.entries()].map((entry) => entry.signed)
-    seat.snapshots.push({ atMs: this.world.nowMs, incarnation: seat.node.written.incarnation, rows })
+    seat.snapshots.push({ atMs: this.world.nowMs, incarnation: seat.node.written.incarnation, rows, ring: seat.node.written.ring })
     if (seat.snapshots.length > 12) seat.snapshots.shift()
   }
 
@@ -175,8 +191,10 @@ export class Stage {
     const seat = this.#seatAt(to)
     if (!seat?.node.isRunning) return
     if (this.#spoken.has(bytes)) seat.arrivedMs = this.world.nowMs
-    const deed = this.evidence.get(bytes)
-    if (deed && seat.node.grid.table.get(deed.liar)) deed.seats.set(seat, seat.startedMs)
+    const evidence = this.evidence.get(bytes)
+    if (!evidence || !seat.node.grid.table.get(evidence.deed.liar)) return
+    evidence.deed.halves.add(evidence.half)
+    evidence.deed.seats.set(seat, seat.startedMs)
   }
 
   #seatAt(host: string): Seat | undefined {

@@ -35,6 +35,8 @@ function wordsOf(action: Action): string {
       return `${action.count} more join; ${span.replace('for', 'after')} they ${action.leave ? 'say goodbye' : 'die'}`
     case 'copy':
       return `a copy of the disk of n${action.node} runs elsewhere ${span}`
+    case 'rekey':
+      return `n${action.node} changes the grid's key${action.removes ? ', and takes another node out' : ''}`
     case 'targets':
       return `n${action.node} has ${action.count} targets, ${action.state}, ${span}`
     case 'lie':
