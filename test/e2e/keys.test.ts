@@ -5,7 +5,7 @@ import { type ConsolePage, goTo, graveFindings, onMap, openConsole } from '../su
 import { type FixtureApi, startFixtureApi } from '../support/fixture-api.ts'
 import { makeGraph } from '../support/make-graph.ts'
 import { until } from '../support/until.ts'
-import type { Graph, Label } from '../../src/contract/index.ts'
+import type { Graph } from '../../src/contract/index.ts'
 
 const plain = makeGraph({ nodes: 4, sites: 2, targets: 1, peers: 3 })
 const SILENT = { state: 'unknown', says: 'unknown', rttMsP50: null, lossRatio: null, detail: 'cannot be probed: d only calls out' } as const
@@ -14,7 +14,7 @@ const odd: Graph = {
   ...plain,
   nodes: plain.nodes.map((node) => {
     if (node.id === 'd') return { ...node, callsOut: true }
-    return node.id === 'c' ? { ...node, lies: ['two-rows', 'forged-row'], wantedId: 'b' as Label } : node
+    return node.id === 'c' ? { ...node, lies: ['two-rows', 'forged-row'], wantedId: 'b' } : node
   }),
   links: plain.links.map((link) => (link.to === 'd' ? { ...link, ...SILENT } : link)),
 }
@@ -41,7 +41,7 @@ const panel = () => page.getByRole('complementary', { name: 'Selected' })
 
 describe('keys', () => {
   test('shows the key, changes it, and tells who has not taken it yet', async () => {
-    api.keys = { ...api.keys, waiting: ['b' as Label] }
+    api.keys = { ...api.keys, waiting: ['b'] }
     await page.getByRole('button', { name: 'Keys' }).click()
     const dialog = page.getByRole('dialog', { name: 'Keys' })
     await dialog.getByText('quiet-3, number 1').waitFor()

@@ -1,6 +1,6 @@
 import type { Graph, Past, TimelineEntry } from '../../../src/contract/index.ts'
 import { type Links, indexLinks } from '../model/links.ts'
-import { type Range, momentsOf, nextChange, previousChange, rangeOf, spanFor } from '../model/past.ts'
+import { type Range, changesOf, nextChange, previousChange, rangeOf, spanFor } from '../model/past.ts'
 import { api, wordsOf } from './api.ts'
 import { live } from './live.svelte.ts'
 import { router } from './router.svelte.ts'
@@ -17,7 +17,7 @@ const REFRESH_MS = 10_000
 /** Changes are told at once by the node, so without one only the end of the range has moved. */
 const REFRESH_AT_LEAST_MS = 60_000
 const CHANGES_SHOWN = 100
-/** Of a mark with more changes than this the first are passed over. */
+/** Lines of the journal that are looked through for the next stop. */
 const MARK_ENTRIES = 500
 /** Links of all kept pictures together: some 40 MB, and hundreds of moments of a small grid. */
 const KEPT_LINKS = 100_000
@@ -118,15 +118,15 @@ class Replay {
     const coarse = nextChange([mark], atMs)
     if (mark.changes === 1) return coarse
     return api.timeline({ limit: Math.min(mark.changes, MARK_ENTRIES), until: mark.at }).then(
-      ({ entries }) => nextChange(momentsOf(entries), atMs) ?? coarse,
+      ({ entries }) => nextChange(changesOf(entries), atMs) ?? coarse,
       () => coarse,
     )
   }
 
   async #before(atMs: number): Promise<number | null> {
     const coarse = previousChange(this.moments, atMs)
-    return api.timeline({ limit: CHANGES_SHOWN, until: new Date(atMs).toISOString() }).then(
-      ({ entries }) => previousChange(momentsOf(entries), atMs) ?? coarse,
+    return api.timeline({ limit: MARK_ENTRIES, until: new Date(atMs).toISOString() }).then(
+      ({ entries }) => previousChange(changesOf(entries), atMs) ?? coarse,
       () => coarse,
     )
   }

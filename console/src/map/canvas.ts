@@ -203,8 +203,10 @@ export class MapCanvas {
 
   #keepPositions(): void {
     const positions = new Map<string, Point>()
-    for (const id of this.#positions.keys()) {
-      const { x, y } = this.#cy.getElementById(id).position()
+    for (const [id, before] of this.#positions) {
+      // Who is not in the picture of a past moment stays where it was.
+      const drawn = this.#cy.getElementById(id)
+      const { x, y } = drawn.empty() ? before : drawn.position()
       positions.set(id, { x: Math.round(x), y: Math.round(y) })
     }
     this.#positions = positions

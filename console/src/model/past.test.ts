@@ -6,7 +6,7 @@ import {
   axis,
   before,
   justAfter,
-  momentsOf,
+  changesOf,
   nextChange,
   nudge,
   previousChange,
@@ -59,7 +59,7 @@ describe('moments', () => {
     expect(previousChange(night, Infinity)).toBe(Date.parse(justAfter(iso(1))))
   })
 
-  test('lines of the journal are moments where they changed the picture', () => {
+  test('lines of the journal count where they changed the picture', () => {
     const event = { type: 'observer.degraded', id: 'a', reasons: [] } as const
     const turned = {
       type: 'link.changed',
@@ -73,20 +73,40 @@ describe('moments', () => {
       detail: null,
     } as const
     expect(
-      momentsOf([
+      changesOf([
         { seq: 3, at: iso(1), text: '', tone: 'bad', event: turned },
         { seq: 2, at: iso(2), text: '', tone: 'plain', event: { ...event, reasons: [] } },
         { seq: 1, at: iso(3), text: '', tone: 'good', event: turned },
       ]),
     ).toEqual([
-      { at: iso(3), changes: 1, bad: 0 },
-      { at: iso(1), changes: 1, bad: 1 },
+      { at: iso(3), bad: 0, good: 1 },
+      { at: iso(1), bad: 1, good: 0 },
     ])
   })
 
-  test('what changed within the second that is looked at is no next change', () => {
-    const close = [moment(1), { ...moment(1), at: new Date(NOW_MS - HOUR_MS + 400).toISOString() }]
-    expect(nextChange(close, nextChange(close, 0) as number)).toBeNull()
+  test('a return to health between two faults is a stop of its own, however short', () => {
+    const at = (seconds: number): string => new Date(NOW_MS - HOUR_MS + seconds * 1_000).toISOString()
+    const healed = { at: at(1.5), bad: 0, good: 1 }
+    const plain = { at: at(0.5), bad: 0, good: 0 }
+    const turns = [{ at: at(0), bad: 1 }, plain, healed, { at: at(3), bad: 1 }]
+    const seen = [
+      nextChange(turns, 0),
+      nextChange(turns, Date.parse(justAfter(plain.at))),
+      nextChange(turns, Date.parse(justAfter(healed.at))),
+    ]
+    expect(seen).toEqual([plain.at, healed.at, at(3)].map((each) => Date.parse(justAfter(each))))
+  })
+
+  test('what one fault does to many links is one stop, but one that goes on is looked at now and then', () => {
+    const after = (seconds: number) => ({ at: new Date(NOW_MS - HOUR_MS + seconds * 1_000).toISOString(), changes: 1, bad: 1 })
+    const death = [0, 0.4, 1.9, 3].map(after)
+    const first = nextChange(death, 0) as number
+    expect(first).toBe(Date.parse(justAfter(after(3).at)))
+    expect(nextChange(death, first)).toBeNull()
+    expect(previousChange([...death, after(60)], Infinity)).toBe(Date.parse(justAfter(after(60).at)))
+    const flapping = Array.from({ length: 31 }, (_, i) => after(i))
+    expect(nextChange(flapping, 0)).toBe(Date.parse(justAfter(after(10).at)))
+    expect(previousChange(flapping, Infinity)).toBe(Date.parse(justAfter(after(30).at)))
   })
 })
 

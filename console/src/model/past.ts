@@ -33,30 +33,50 @@ export function usefulSpans(past: Pick<Past, 'from' | 'to'>): readonly (typeof S
   return SPANS.filter((_, i) => i === 0 || keptMs > (SPANS[i - 1]?.spanMs ?? 0))
 }
 
-/** A change is looked at a moment later: of a death the first link tells first, and within a second they all have. */
+/** A change is looked at a moment later: of a death the first link tells first, and within a second most have. */
 const SETTLED_MS = 1_000
+/** Changes closer than this belong together: one fault turns many links one after the other. */
+const TOGETHER_MS = 2_000
+/** However long it goes on, it is looked at this often. */
+const LONGEST_MS = 10_000
+
 export function justAfter(iso: string): string {
   return new Date(Date.parse(iso) + SETTLED_MS).toISOString()
 }
 
-/** Lines of the journal, newest first, as moments: those of them that changed the picture. */
-export function momentsOf(entries: readonly TimelineEntry[]): Moments {
+/** A mark of the slider, or a line of the journal; of that is also known whether it was for the better. */
+type Change = { readonly at: string; readonly bad: number; readonly good?: number }
+
+/** When to look, so that each turn is seen, and what belongs together at once. Better and worse do not belong together. */
+function stops(changes: readonly Change[]): number[] {
+  const found: number[] = []
+  let [firstMs, lastMs, sense] = [-Infinity, -Infinity, 0]
+  for (const { at, bad, good = 0 } of changes) {
+    const atMs = Date.parse(at)
+    const turns = Math.sign(good - bad) * sense < 0
+    if (!turns && atMs - lastMs <= TOGETHER_MS && atMs - firstMs <= LONGEST_MS) found.pop()
+    else [firstMs, sense] = [atMs, 0]
+    sense ||= Math.sign(good - bad)
+    lastMs = atMs
+    found.push(atMs + SETTLED_MS)
+  }
+  return found
+}
+
+/** Of lines of the journal, newest first, those that changed the picture. */
+export function changesOf(entries: readonly TimelineEntry[]): Change[] {
   return entries
     .filter(({ event }) => event.type === 'link.changed' || event.type === 'member.changed')
-    .map(({ at, tone }) => ({ at, changes: 1, bad: tone === 'bad' ? 1 : 0 }))
+    .map(({ at, tone }) => ({ at, bad: Number(tone === 'bad'), good: Number(tone === 'good') }))
     .toReversed()
 }
 
-/** When to look at the first change that `atMs` does not show yet. */
-export function nextChange(moments: Moments, atMs: number): number | null {
-  const found = moments.find(({ at }) => Date.parse(at) > atMs)
-  return found ? Date.parse(found.at) + SETTLED_MS : null
+/** When to look next after `atMs`, and before it. */
+export function nextChange(changes: readonly Change[], atMs: number): number | null {
+  return stops(changes).find((stopMs) => stopMs > atMs) ?? null
 }
-
-/** When to look at the last change before the one that `atMs` shows. */
-export function previousChange(moments: Moments, atMs: number): number | null {
-  const found = moments.findLast(({ at }) => Date.parse(at) + SETTLED_MS < atMs)
-  return found ? Date.parse(found.at) + SETTLED_MS : null
+export function previousChange(changes: readonly Change[], atMs: number): number | null {
+  return stops(changes).findLast((stopMs) => stopMs < atMs) ?? null
 }
 
 /** Steps of an arrow key over a whole range. */
