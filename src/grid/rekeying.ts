@@ -20,10 +20,13 @@ const KEY_RHYTHM = {
   againMs: 300,
   /** At most so often a datagram that no key opens leads to a call: anybody can send one. */
   tryMs: 1_000,
+  /** So long `CHANGES_WEIGHED` last: to read one of a large grid takes some ms, and a removed node may send them. */
+  weighMs: 10_000,
 } as const
 /** Those who told of a key unknown here, to be called one after the other. */
 const TELLERS_MAX = 8
 const CALLS_MAX = 20
+const CHANGES_WEIGHED = 4 * LIMITS.keyChanges
 /** Changes that may follow on each other before the first is over. */
 const CHANGES_AT_ONCE = 2
 /** A newcomer hears of the change that made its key from about so many. */
@@ -55,6 +58,7 @@ export class Rekeying {
   readonly #options: RekeyingOptions
   readonly #mayRemind: Allowance
   readonly #mayTry: Allowance
+  readonly #mayWeigh: Allowance
   /** Who was heard under the current key. */
   readonly #heard = new Set<Identity>()
   readonly #tellers = new Set<Identity>()
@@ -69,6 +73,7 @@ export class Rekeying {
     this.#options = options
     this.#mayRemind = createAllowance(options.clock, LIMITS.membersPerDatagram, 1_000)
     this.#mayTry = createAllowance(options.clock, 1, KEY_RHYTHM.tryMs)
+    this.#mayWeigh = createAllowance(options.clock, CHANGES_WEIGHED, KEY_RHYTHM.weighMs)
     options.table.ban(options.ring.removed.map(({ identity }) => identity))
   }
 
@@ -118,13 +123,14 @@ export class Rekeying {
     })
   }
 
-  /** Takes changes that came from elsewhere, as far as they hold. Answers whether there is a new key. */
+  /** Takes changes that came from elsewhere, as far as they hold. Answers whether there is a new key. What the disk does not take is not taken. */
   take(changes: readonly Signed[]): Promise<boolean> {
-    return this.#inTurn(async () => {
+    const take = async (): Promise<boolean> => {
       let isNew = false
-      for (const signed of changes) isNew = (await this.#take(signed)) || isNew
+      for (const signed of changes) if (this.#mayWeigh()) isNew = (await this.#take(signed)) || isNew
       return isNew
-    })
+    }
+    return this.#inTurn(take).catch(() => false)
   }
 
   /** Nodes that have not been heard under this key. */
@@ -199,7 +205,7 @@ export class Rekeying {
     this.#takenMs = clock.monoMs()
     this.#heard.clear()
     // Who did not get the new key is no member: one that came in by the old key just before, under another name, say.
-    for (const { row } of [...table.entries()]) {
+    for (const { row } of table.entries()) {
       if (!row.left && row.identity !== keys.identity && !change.boxes.has(row.identity)) this.#forget(row.identity)
     }
     onEvent({ type: 'key', generation: ring.generation, key: ring.current.name, by: change.by })
@@ -218,7 +224,7 @@ export class Rekeying {
   #leaveAll(change: KeyChange): void {
     const { table, talk, keys, onEvent } = this.#options
     talk.stop()
-    for (const { row } of [...table.entries()]) if (row.identity !== keys.identity) this.#forget(row.identity)
+    for (const { row } of table.entries()) if (row.identity !== keys.identity) this.#forget(row.identity)
     onEvent({ type: 'outcast', by: change.by })
   }
 

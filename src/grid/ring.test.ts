@@ -60,7 +60,12 @@ describe('a ring of keys', () => {
     expect([names(ring), ring.isUnderWay, ring.generation, ring.grid]).toEqual([[both[1]], false, 2, gridName(FIRST)])
     // What is kept of the old key hands over, and opens nothing.
     expect(ring.secretOf(keyName(FIRST))).toEqual(handoverSecret(FIRST))
-    expect(JSON.stringify([...ring.retired().secrets.flatMap(([, secret]) => [...secret])])).not.toContain(FIRST.join())
+    expect(
+      ring
+        .retired()
+        .secrets.map(([, secret]) => secret.join())
+        .join(),
+    ).not.toContain(FIRST.join())
     expect(ring.retired().previous).toEqual([])
   })
 
@@ -139,10 +144,7 @@ describe('a ring of keys', () => {
       return { clock, ring, steps }
     })
     expect(new Set(rings.map(({ ring }) => ring.current.name)).size).toBe(1)
-    expect(rings.map(({ steps }) => steps).toSorted()).toEqual([
-      ['take', 'nothing'],
-      ['take', 'take'],
-    ])
+    expect(rings.map(({ steps }) => steps.join()).sort()).toEqual(['take,nothing', 'take,take'])
     for (const { clock, ring } of rings) {
       await clock.advance(KEY_CHANGE.switchMs - 1)
       expect(ring.sealing().name).toBe(keyName(FIRST))

@@ -1,4 +1,4 @@
-import { asMidwatchError, type Identity, type Settings } from '../contract/index.ts'
+import { asMidwatchError, MidwatchError, type Identity, type Settings } from '../contract/index.ts'
 import {
   createInvitations,
   Grid,
@@ -88,7 +88,7 @@ export class Seat {
       network: this.#options.network,
       keys,
       ring,
-      saveRing: (after) => memory.setRing(after),
+      saveRing: (after) => this.#saveRing(after),
       card: { id: settings.id, site: settings.site, program: PROGRAM_VERSION, address: advertised.told() },
       incarnation,
       reserveIncarnation: (higher) => this.#reserve(higher),
@@ -194,6 +194,16 @@ export class Seat {
     } catch (error) {
       // It goes on: at worst the next start begins at one that was used, and the grid tells it so.
       this.#options.log.error({ error: asMidwatchError(error).message }, 'cannot write the incarnation')
+    }
+  }
+
+  async #saveRing(state: RingState): Promise<void> {
+    try {
+      await this.#options.memory.setRing(state)
+    } catch (error) {
+      const why = asMidwatchError(error).message
+      this.#options.log.error({ error: why }, "cannot write the grid's keys; this node stays with the key that it has")
+      throw new MidwatchError('MW_DATA_DIR', `the grid's keys cannot be written: ${why}`, { cause: error })
     }
   }
 

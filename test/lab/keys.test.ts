@@ -100,11 +100,14 @@ describe('the key of a real grid', { timeout: 120_000 }, () => {
     await expect(guest.start()).rejects.toThrow('MW_JOIN_REFUSED')
   })
 
-  it('keeps a removed node out after a start too, until its owner invites it again, as a new node', async () => {
+  it('keeps a removed node out after a start too, until it leaves; an invitation lets it in as a new node', async () => {
     const [out, rest] = [node(4), nodes.slice(0, 4)]
     await out.kill()
     await out.start()
     expect((await out.get<Rundown>('/api/status')).headline).toContain('removed from the grid on n1')
+    await command(out, 'leave')
+    expect((await out.get<Rundown>('/api/status')).well).toBe(true)
+    expect(await keysOf(out)).toMatchObject({ generation: 1, removed: [] })
     await out.kill()
     const { token } = await node(1).post<Invitation>('/api/invite')
     const again = labNode({ id: 'n5', host: out.host, dataDir: out.dataDir, args: [token], verb: ['join'] })
