@@ -1,5 +1,3 @@
-import type { Identity } from '../../src/contract/index.ts'
-import { hostOf } from '../support/virtual-grid.ts'
 import {
   deafAccuser,
   differing,
@@ -17,10 +15,9 @@ import {
   wrongKey,
   type Invariant,
 } from './invariants.ts'
-import { beginLying } from './liars.ts'
-import { scheduleOf, type Action, type Schedule } from './schedule.ts'
-import { JOINERS_FROM, LIARS_FROM, Stage } from './stage.ts'
-import { beginFlood, Recorder } from './strangers.ts'
+import { Cast } from './cast.ts'
+import { scheduleOf, type Schedule } from './schedule.ts'
+import { Stage } from './stage.ts'
 
 /** What to run: a seed, and of its actions and nodes all, or some. */
 export type Choice = { readonly seed: number; readonly keep: readonly number[] | null; readonly nodes: number | null }
@@ -75,24 +72,18 @@ export async function run(choice: Choice): Promise<Outcome> {
 class Play {
   readonly #stage: Stage
   readonly #schedule: Schedule
-  readonly #recorder: Recorder
+  readonly #cast: Cast
   readonly #relay: Relay
   readonly meter: Meter
   readonly healedMs: number[] = []
   failure: Failure | null = null
-  #liars = 0
-  #strangers = 0
-  #joiners = 0
-  readonly #removable: Identity[] = []
-  /** What ends by itself when its time is over, or at the heal. */
-  #ending: { readonly atMs: number; readonly isLie: boolean; end(): void }[] = []
   /** When a liar last was there. */
   #lieMs = -Infinity
 
   constructor(stage: Stage, schedule: Schedule) {
     this.#stage = stage
     this.#schedule = schedule
-    this.#recorder = new Recorder(stage)
+    this.#cast = new Cast(stage, (error) => this.fail('no-crash', String(error)))
     this.#relay = new Relay(stage)
     this.meter = new Meter(stage)
     stage.watcher = {
@@ -122,16 +113,13 @@ class Play {
     for (const act of this.#schedule.acts) {
       for (;;) {
         const action = actions[0]
-        const ending = this.#ending.toSorted((a, b) => a.atMs - b.atMs)[0]
-        const nextMs = Math.min(action?.atMs ?? Infinity, ending?.atMs ?? Infinity)
+        const nextMs = Math.min(action?.atMs ?? Infinity, this.#cast.nextEndMs)
         if (nextMs > act.healMs) break
         await this.#until(nextMs)
-        if (ending && ending.atMs <= nextMs) {
-          this.#ending = this.#ending.filter((one) => one !== ending)
-          ending.end()
-        } else if (action) {
+        this.#cast.end(nextMs)
+        if (action && action.atMs <= nextMs) {
           actions.shift()
-          this.#begin(action)
+          this.#cast.begin(action)
         }
       }
       await this.#until(act.healMs)
@@ -148,8 +136,8 @@ class Play {
       if (world.nowMs % PROMISES.windowMs === 0)
         this.#must('bounded', this.meter.tooMuch(world.nowMs - this.#lieMs <= 2 * PROMISES.windowMs))
       if (world.nowMs % PROMISES.relayedMs === 0) this.#must('relayed', this.#relay.late())
-      if (this.#ending.some((one) => one.isLie)) this.#lieMs = world.nowMs
-      this.#must('bounded', tooManyRows(this.#stage, this.#liars))
+      if (this.#cast.hasLiar) this.#lieMs = world.nowMs
+      this.#must('bounded', tooManyRows(this.#stage, this.#cast.liars))
       this.#must('bounded', tooLongRow(this.#stage))
       if (this.failure) throw new Broken()
     }
@@ -157,7 +145,7 @@ class Play {
 
   async #heal(endMs: number): Promise<void> {
     const stage = this.#stage
-    for (const { end } of this.#ending.splice(0)) end()
+    this.#cast.end(Infinity)
     const { world } = stage
     const healMs = world.nowMs
     let healedMs: number | null = null
@@ -181,85 +169,5 @@ class Play {
       for (const { row } of seat.node.grid.table.entries()) this.#must('own-words', forgedRow(stage, seat, row.identity))
     }
     if (this.failure) throw new Broken()
-  }
-
-  #begin(action: Action): void {
-    const stage = this.#stage
-    const fromMs = stage.world.nowMs
-    const untilMs = fromMs + action.forMs
-    const later = (end: () => void): void => void this.#ending.push({ atMs: untilMs, isLie: action.type === 'lie', end })
-    const fault = (from: readonly number[], to: readonly number[], path: object, isStall = false): void =>
-      void stage.faults.push({ from: new Set(from), to: new Set(to), fromMs, untilMs, path, isStall })
-    switch (action.type) {
-      case 'cut':
-        fault(action.from, action.to, { isCut: true })
-        if (!action.isOneWay) fault(action.to, action.from, { isCut: true })
-        return
-      case 'rough':
-        return fault(action.from, action.to, action)
-      case 'clock':
-        return stage.world.shiftWall(hostOf(action.node), action.byMs)
-      case 'join':
-        return this.#join(action, later)
-      case 'lie':
-        return this.#lie(action, later)
-      case 'rekey':
-        return this.#rekey(action)
-    }
-    const seat = stage.seat(action.node)
-    if (!seat?.node.isRunning) return
-    const everyone = Array.from({ length: 1_000 }, (_, number) => number)
-    switch (action.type) {
-      case 'stall':
-        fault([action.node], [], {}, true)
-        return stage.world.stall(seat.node.host.host, action.forMs)
-      case 'restart':
-        fault([action.node], everyone, {})
-        stage.kill(seat)
-        return later(() => stage.revive(seat, action.memory, action.ageMs))
-      case 'copy': {
-        fault([action.node], everyone, {})
-        const copy = stage.copy(seat)
-        return later(() => copy.node.kill())
-      }
-      case 'targets':
-        seat.node.setTargets(action.count, action.state)
-        return later(() => stage.seat(action.node)?.node.isRunning && seat.node.setTargets(0, 'up'))
-      case 'flood':
-        return later(beginFlood(stage, this.#recorder, this.#strangers++, action.kind, action.perSecond, seat))
-    }
-  }
-
-  #lie(action: Extract<Action, { type: 'lie' }>, later: (end: () => void) => void): void {
-    const liar = beginLying(this.#stage, LIARS_FROM + this.#liars++, action.kind, action.size)
-    this.#removable.push(liar.identity)
-    later(() => liar.stop())
-  }
-
-  #rekey(action: Extract<Action, { type: 'rekey' }>): void {
-    const { grid, isRunning } = this.#stage.seat(action.node)?.node ?? {}
-    const identity = action.removes ? this.#removable.at(-1) : undefined
-    if (!grid || !isRunning) return
-    const isKnown = identity !== undefined && grid.table.get(identity) !== undefined
-    if (isKnown) this.#stage.removed.add(identity)
-    grid.changeKey(isKnown ? [{ identity, id: 'removed' }] : []).catch((error: unknown) => this.fail('no-crash', String(error)))
-  }
-
-  #join(action: Extract<Action, { type: 'join' }>, later: (end: () => void) => void): void {
-    const stage = this.#stage
-    const numbers = Array.from({ length: action.count }, () => JOINERS_FROM + this.#joiners++)
-    for (const number of numbers) stage.enter(number)
-    later(() => {
-      for (const number of numbers) {
-        const seat = stage.seat(number)
-        if (!seat) continue
-        if (!action.leave) stage.kill(seat)
-        else if (seat.node.isRunning) {
-          seat.node.grid.leave()
-          seat.node.isRunning = false
-          seat.node.host.clock.after(500, () => seat.node.kill())
-        }
-      }
-    })
   }
 }

@@ -11,6 +11,7 @@ export const LIARS_FROM = 300
 const COPIES = '10.7.0.'
 export const STRANGERS = '10.8.0.'
 const SNAPSHOT_MS = 5_000
+const GOODBYE_MS = 500
 const ROW_CONTEXT = Buffer.from('midwatch row 1\0')
 const RUMOUR_CONTEXT = Buffer.from('midwatch rumour 1\0')
 
@@ -132,6 +133,13 @@ export class Stage {
   kill(seat: Seat): void {
     this.#keep(seat)
     seat.node.kill()
+  }
+
+  /** It says goodbye, and ends a moment later. */
+  leave(seat: Seat): void {
+    seat.node.grid.leave()
+    seat.node.isRunning = false
+    seat.node.host.clock.after(GOODBYE_MS, () => seat.node.kill())
   }
 
   #start(name: string, number: number, at: string, disk: Snapshot, snapshots: Snapshot[], isCopy: boolean): Seat {

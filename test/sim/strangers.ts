@@ -5,6 +5,8 @@ import type { FloodKind } from './schedule.ts'
 import { STRANGERS, type Seat, type Stage } from './stage.ts'
 
 const TICK_MS = 50
+/** How a stream of the grid begins. */
+const STREAM_MAGIC = Uint8Array.of(0xf7, 0x4d, 0x57, 1)
 const RECORDED = 3_000
 
 /** What went over the wire, for who wants to play it again. */
@@ -30,16 +32,16 @@ export function beginFlood(stage: Stage, recorder: Recorder, at: number, kind: F
     noise: () => network.send(0, to, random.int(2) === 0 ? random.bytes(random.int(1_500)) : wrongKey.seal(random.bytes(100))),
     // Looks like the first datagram of a start, each time of another one.
     sessions: () => network.send(0, to, Buffer.concat([Uint8Array.of(0xd1), random.bytes(17 + 100)])),
-    streams() {
-      if (random.int(10) > 0) return
-      network.dial(to, 2_000).then(
-        (stream) => {
-          stream.write(random.int(2) === 0 ? random.bytes(400) : Buffer.concat([Uint8Array.of(0xf7, 0x4d, 0x57, 1, 0), random.bytes(40)]))
-          if (random.int(2) === 0) stream.destroy()
-        },
-        () => {},
-      )
-    },
+    streams: () => void (random.int(10) > 0 || knock()),
+  }
+  async function knock(): Promise<void> {
+    try {
+      const stream = await network.dial(to, 2_000)
+      stream.write(random.int(2) === 0 ? random.bytes(400) : Buffer.concat([STREAM_MAGIC, random.bytes(41)]))
+      if (random.int(2) === 0) stream.destroy()
+    } catch {
+      // Refused, or nobody there.
+    }
   }
   every(clock, TICK_MS, () => {
     for (let count = 0; count < (perSecond * TICK_MS) / 1_000; count++) send[kind]()
