@@ -48,7 +48,8 @@ class Replay {
   readonly range: Range | null = $derived(this.past ? rangeOf(this.past, this.spanMs) : null)
   readonly moments = $derived(this.past?.moments ?? [])
   readonly next = $derived(this.atMs === null ? null : nextChange(this.moments, this.atMs))
-  readonly previous = $derived(previousChange(this.moments, this.atMs ?? Infinity))
+  /** Whether there may be one: a mark may stand for several changes. */
+  readonly hasPrevious = $derived(this.moments.length > 0 && (this.atMs ?? Infinity) > (this.range?.fromMs ?? Infinity))
 
   readonly #kept = new Map<string, Picture>()
   #asking: AbortController | null = null
@@ -191,7 +192,11 @@ class Replay {
     this.#loadedSeq = live.changes[0]?.seq ?? 0
     this.#loadedMs = Date.now()
     try {
-      const past = await api.past(live.nowMs - asked, live.nowMs)
+      const fromMs = Math.max(live.nowMs - asked, Date.parse(this.past?.from ?? '') || 0)
+      let past = await api.past(fromMs, live.nowMs)
+      const keptMs = Date.parse(past.from ?? '')
+      // The marks are as fine as the asked time is short, so nothing is asked of before anything was kept.
+      if (keptMs > fromMs) past = await api.past(keptMs, live.nowMs)
       if (asked === this.spanMs) [this.past, this.markProblem] = [past, '']
     } catch (error) {
       this.markProblem = wordsOf(error)

@@ -141,9 +141,10 @@ describe('marks', () => {
     ])
   })
 
-  test('the axis names the weekday beyond a day', () => {
+  test('the axis names the weekday beyond a day, and seconds within minutes', () => {
     expect(axis(range, 4).map(({ ratio }) => ratio)).toEqual([0, 0.25, 0.5, 0.75])
     expect(axis(range, 1)[0]?.words).toMatch(/^\d\d:\d\d$/)
+    expect(axis({ fromMs: NOW_MS - 60_000, toMs: NOW_MS }, 1)[0]?.words).toMatch(/^\d\d:\d\d:\d\d$/)
     expect(axis({ fromMs: NOW_MS - 72 * HOUR_MS, toMs: NOW_MS }, 1)[0]?.words).toMatch(/^\p{L}+,? \d\d:\d\d$/u)
   })
 })

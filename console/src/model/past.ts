@@ -118,12 +118,13 @@ export function momentWords(atMs: number, nowMs: number): string {
 }
 
 const hourFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const secondFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const dayFormat = new Intl.DateTimeFormat('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' })
 
 /** `count` times along the range for its axis, the end left out: there stands "now". */
 export function axis(range: Range, count: number): { ratio: number; words: string }[] {
   const spanMs = range.toMs - range.fromMs
-  const format = spanMs > 24 * 3_600_000 ? dayFormat : hourFormat
+  const format = spanMs > 24 * 3_600_000 ? dayFormat : spanMs < 15 * 60_000 ? secondFormat : hourFormat
   return Array.from({ length: count }, (_, i) => ({ ratio: i / count, words: format.format(range.fromMs + (spanMs * i) / count) }))
 }
 
