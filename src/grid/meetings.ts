@@ -148,6 +148,7 @@ export class Meetings {
     if (mode === 2) {
       const changes = await answerHandover(sealed, nameOf(hint), ring)
       if (changes) await onChanges(changes)
+      else counters.exchangesFailed++
       return
     }
     if (mode === 3) return onLine(sealed)

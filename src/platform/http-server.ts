@@ -54,6 +54,8 @@ export function createHttpServer(options: {
     keepAliveTimeout: bounds.keepAliveMs,
     connectionsCheckingInterval: bounds.checkEveryMs,
     maxHeaderSize: 16_384,
+    // Node would answer for us, past the listener and its counts.
+    requireHostHeader: false,
   }
   const plain = createServer(common, options.listener)
   const secure = options.tls === null ? null : createSecure(common, options.tls, options.listener, bounds)
@@ -104,8 +106,10 @@ export function createHttpServer(options: {
     whenReadable(socket, (first) => {
       cancelWait()
       const server = first === TLS_HANDSHAKE ? secure : plain
-      if (server === null) socket.destroy()
-      else server.emit('connection', socket)
+      if (server === null) {
+        counters.malformed++
+        socket.destroy()
+      } else server.emit('connection', socket)
     })
   }
 

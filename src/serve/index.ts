@@ -83,7 +83,10 @@ export function createServe(options: ServeOptions): Serve {
       answered.set(statusCode, (answered.get(statusCode) ?? 0) + 1)
       if (statusCode >= 400) refusedFrom.set(statusCode, from)
     })
-    void answer(request, response)
+    if (request.headers.host === undefined && request.httpVersion === '1.1') {
+      const { body, status } = answerTo(new MidwatchError('MW_BAD_REQUEST', 'Host: it is needed here.'))
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+    } else void answer(request, response)
   }
 
   /** What is no request at all (a Host or a target that is no URL) never reaches the app. */

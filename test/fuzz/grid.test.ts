@@ -187,14 +187,14 @@ describe('what comes on the TCP port', { timeout: 60_000 }, () => {
     const inputs = fc.oneof(anyBytes(200), damaged(samples), fc.constantFrom(...samples.map((sample) => new Uint8Array(sample))))
     await withoutGrowth(() =>
       fuzz('stream', inputs, 120, async (input) => {
-        const before = node.grid.counters.streamsRefused + node.grid.counters.exchangesFailed
+        const before = refused(node)
         const { caller, answerer } = localStreams()
         const done = node.grid.accept(answerer, doorkeeper)
         for (let at = 0; at < input.length; at += 7) caller.write(input.subarray(at, at + 7))
         caller.end()
         await world.run(20)
         await done
-        expect(node.grid.counters.streamsRefused + node.grid.counters.exchangesFailed).toBe(before + 1)
+        expect(refused(node)).toBe(before + 1)
       }),
     )
     expect(await meets(node, world)).toBe(true)
@@ -248,6 +248,10 @@ describe('what comes on the TCP port', { timeout: 60_000 }, () => {
     expect(await meets(node, world)).toBe(true)
   })
 })
+
+function refused({ grid: { counters } }: VirtualNode): number {
+  return counters.streamsRefused + counters.exchangesFailed + counters.linesRefused
+}
 
 function hintOf(gridKey: Uint8Array): Uint8Array {
   return createHash('sha256').update('midwatch grid key').update(gridKey).digest().subarray(0, 8)
