@@ -101,6 +101,8 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
   const advertised = await advertise(settings, udp.port)
   if (invited) advertised.seenAs(invited.seenAs)
 
+  // A damaged database is replaced while it is opened: then there is no recorder yet, and it will begin anew anyway.
+  let onFresh = (): void => {}
   const store = await openStore({
     dir: memory.dir,
     budgetBytes: settings.storageMb * 1_048_576,
@@ -109,7 +111,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
     keepMinutesMs: settings.keepMinutesMs,
     clock,
     onError: (error) => log.error({ code: error.code }, error.message),
-    onFresh: () => recorder.begin(),
+    onFresh: () => onFresh(),
   })
   closers.push(() => store.close())
   const chronicle = new Chronicle(store, clock)
@@ -117,6 +119,7 @@ async function build(options: StartOptions, closers: Closers): Promise<RunningNo
 
   const recorder: Recorder = new Recorder({ clock, store, grid: () => seat.grid, gridName: () => seat.name })
   closers.push(() => recorder.stop())
+  onFresh = () => recorder.begin()
   const changes = new Changes()
   const seat: Seat = new Seat(
     {

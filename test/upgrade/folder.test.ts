@@ -42,6 +42,19 @@ describe.each(['0.1.0'])('a data folder of %s', (release) => {
     }
   })
 
+  it('whose database is damaged is set aside, and the node runs', async () => {
+    await writeFile(join(dir, 'midwatch.db'), 'no database at all'.repeat(1_000))
+    const node = await startNode({
+      settings: Settings.parse({ id: 'kept', data: dir, listen: '127.0.0.1:0', logLevel: 'silent' }),
+      gridKeyHex: null,
+      log: 'json',
+    })
+    const { status } = await ask({ port: Number(node.listen.split(':').at(-1)) }, '/healthz')
+    await node.stop('SIGTERM')
+    expect(status).toBe(200)
+    expect((await readdir(dir)).filter((name) => name.includes('damaged'))).toHaveLength(1)
+  })
+
   it('goes on in a node of this release, whose journal hangs together', async () => {
     const { identity } = keysOf(new Uint8Array(Buffer.from(textOf('identity-key'), 'hex')))
     const node = await startNode({
