@@ -1,4 +1,4 @@
-import { LIMITS, MidwatchError, type Graph, type Past } from '../contract/index.ts'
+import { LIMITS, linkKey, MidwatchError, type Graph, type Past } from '../contract/index.ts'
 import { mergeGraph, type NodeFacts } from '../judge/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Store } from '../store/index.ts'
@@ -29,10 +29,14 @@ export async function graphAt(atMs: number, { clock, store, recorder, simulated 
     const end = found.toMs === null ? 'on' : `to ${isoOf(found.toMs)}`
     throw noPast(`This node was not running from ${isoOf(found.fromMs)} ${end}.${reach}`)
   }
+  const figures = new Map(found.figures.map((figure) => [figure.link, figure]))
   const nodes = found.nodes.map((node): NodeFacts => ({
     ...node,
     rowAgeMs: 0,
-    links: node.links.map((link) => ({ ...link, lossRatio: null, rttMsP50: null })),
+    links: node.links.map((link) => {
+      const figure = figures.get(linkKey(node.identity, link.toType, link.to))
+      return { ...link, lossRatio: figure?.lossRatio ?? null, rttMsP50: figure?.rttMsP50 ?? null }
+    }),
   }))
   return {
     hash: found.hash ?? '0'.repeat(32),

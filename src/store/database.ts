@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { openBudget, setUpFile } from './budget.ts'
 import { openJournal, type ChainPart } from './journal.ts'
-import type { Answers, Keep, Question, QueuedEvent, QueuedFact, QueuedSample } from './messages.ts'
+import type { Answers, FactsAt, Keep, Question, QueuedEvent, QueuedFact, QueuedSample } from './messages.ts'
 import { openPast } from './past.ts'
 import { openSamples } from './samples.ts'
 import { MIGRATIONS } from './schema.ts'
@@ -82,6 +82,10 @@ export function openDatabase(path: string | null, keep: Keep, onTrouble: (messag
     })
   }
 
+  function withFigures(found: FactsAt, atMs: number): FactsAt {
+    return found.type === 'facts' ? { ...found, figures: samples.figuresAt(atMs) } : found
+  }
+
   function checkChain(from: ChainPart['last'] | null): Answers['check'] {
     const anchor = journal.anchor()
     // The beginning may have been retired between two questions of one check.
@@ -112,7 +116,7 @@ export function openDatabase(path: string | null, keep: Keep, onTrouble: (messag
         case 'turns':
           return journal.turns(question.pair, question.from, question.limit)
         case 'facts':
-          return past.at(question.atMs)
+          return withFigures(past.at(question.atMs), question.atMs)
         case 'moments': {
           const oldestMs = past.oldestMs()
           const { fromMs, toMs, count } = question

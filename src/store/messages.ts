@@ -10,9 +10,11 @@ export type QueuedFact =
   | { kind: 'run'; runMs: number; atMs: number; json: string }
   | { kind: 'whole' | 'change' | 'gone'; runMs: number; atMs: number; identity: string; hash: string; json: string }
 
+/** What was measured of a link around a time. */
+export type Figure = { link: string; lossRatio: number; rttMsP50: number | null }
 /** What was known at a time: the facts, or why there are none. `oldestMs` is how far back they go. */
 export type FactsAt =
-  | { type: 'facts'; card: string; hash: string | null; nodes: KeptNode[] }
+  | { type: 'facts'; card: string; hash: string | null; nodes: KeptNode[]; figures: Figure[] }
   | { type: 'gap'; fromMs: number; toMs: number | null; oldestMs: number }
   | { type: 'none'; oldestMs: number | null }
 

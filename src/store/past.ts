@@ -74,6 +74,7 @@ export function openPast(db: DatabaseSync, keep: Keep) {
     }
   }
 
+  /** Without figures: those are samples. */
   function at(atMs: number): FactsAt {
     const { oldestMs } = totals.get() as { oldestMs: number | null }
     const run = runAt.get(atMs) as Run | undefined
@@ -97,7 +98,7 @@ export function openPast(db: DatabaseSync, keep: Keep) {
       }
       if (node) nodes.push(node)
     }
-    return { type: 'facts', card: run.card, hash: newest ? Buffer.from(newest.hash).toString('hex') : null, nodes }
+    return { type: 'facts', card: run.card, hash: newest ? Buffer.from(newest.hash).toString('hex') : null, nodes, figures: [] }
   }
 
   /** Deletes what the graphs from `atMs` on do not need: all records of a node before its last whole one of that time. All or nothing. */

@@ -1,8 +1,17 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LIMITS } from '../contract/limits.ts'
 import type { SamplePoint } from '../contract/samples.ts'
-import type { Keep, QueuedSample } from './messages.ts'
-import { RECORD_BYTES, bucketPoints, decodePoints, encodePoints, encodeRecords, recordPoint, type LogRecord } from './points.ts'
+import type { Figure, Keep, QueuedSample } from './messages.ts'
+import {
+  RECORD_BYTES,
+  bucketPoints,
+  decodePoints,
+  encodePoints,
+  encodeRecords,
+  mergePoints,
+  recordPoint,
+  type LogRecord,
+} from './points.ts'
 
 /**
  * How samples are kept. Each batch is appended as one row of `recent`, so a write costs a page or two and a kill loses
@@ -14,6 +23,8 @@ export const WINDOW_MS = 600_000
 const LATE_MS = 15_000
 const KEYS = 2 ** 24
 const HOUR_MS = 3_600_000
+/** A link's figures at a time are those of so long before. */
+const FIGURE_MS = 60_000
 
 export type Tier = { readonly table: string; readonly told: boolean; readonly widthMs: number; readonly keep: keyof Keep & `keep${string}` }
 export const TIERS: readonly Tier[] = [
@@ -29,13 +40,14 @@ const windowOf = (atMs: number): number => Math.floor(atMs / WINDOW_MS)
 export const firstKeyOf = (atMs: number): number => windowOf(Math.max(0, atMs)) * KEYS
 
 type Link = { id: number; told: boolean; seenMs: number }
-type TierTable = Tier & { get: StatementSync; put: StatementSync; ends: StatementSync }
+type TierTable = Tier & { get: StatementSync; put: StatementSync; ofWindow: StatementSync; ends: StatementSync }
 
 export function openSamples(db: DatabaseSync, keep: Keep) {
   const tables: TierTable[] = TIERS.map((tier) => ({
     ...tier,
     get: db.prepare(`SELECT points FROM ${tier.table} WHERE key = ?`),
     put: db.prepare(`INSERT OR REPLACE INTO ${tier.table} (key, points) VALUES (?, ?)`),
+    ofWindow: db.prepare(`SELECT key % ${KEYS} AS link, points FROM ${tier.table} WHERE key >= ? AND key < ?`),
     ends: db.prepare(`SELECT (SELECT min(key) FROM ${tier.table}) AS oldest, (SELECT max(key) FROM ${tier.table}) AS newest`),
   }))
   const appendLog = db.prepare('INSERT INTO recent (key, records) VALUES (?, ?)')
@@ -47,6 +59,7 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
   const findLink = db.prepare('SELECT id, told, seenMs FROM links WHERE key = ?')
   const addLink = db.prepare('INSERT INTO links (key, told, seenMs) VALUES (?, ?, ?)')
   const sawLink = db.prepare('UPDATE links SET seenMs = ? WHERE id = ?')
+  const allLinks = db.prepare('SELECT id, key FROM links')
   const toldLinks = db.prepare('SELECT id FROM links WHERE told = 1')
   const forgetLinks = db.prepare('DELETE FROM links WHERE seenMs < ?')
 
@@ -219,6 +232,40 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
     ).slice(-LIMITS.historyPoints)
   }
 
+  /**
+   * The figures of every link at a time: of the minute before it, from the finest tier that reaches so far, within its window. One read of
+   * the window, not one for each link.
+   */
+  function figuresAt(atMs: number): Figure[] {
+    const window = windowOf(atMs)
+    const windowStartMs = window * WINDOW_MS
+    const points = new Map<number, SamplePoint[]>()
+    const add = (link: number, point: SamplePoint, widthMs: number): void => {
+      if (point.atMs > atMs || point.atMs + widthMs <= atMs - FIGURE_MS) return
+      const known = points.get(link)
+      if (known) known.push(point)
+      else points.set(link, [point])
+    }
+    for (const told of [false, true]) {
+      for (const tier of tables.filter((table) => table.told === told)) {
+        const rows = tier.ofWindow.all(window * KEYS, (window + 1) * KEYS) as { link: number; points: Uint8Array }[]
+        if (rows.length === 0) continue
+        const shape = { windowStartMs, widthMs: tier.widthMs, told }
+        for (const row of rows) for (const point of decodePoints(row.points, shape)) add(row.link, point, tier.widthMs)
+        break
+      }
+    }
+    if (open.has(window)) {
+      const log = logOf(window)
+      const view = new DataView(log.buffer, log.byteOffset, log.byteLength)
+      for (let at = 0; at < log.byteLength; at += RECORD_BYTES) add(view.getUint32(at, true), recordPoint(view, at, windowStartMs, true), 0)
+    }
+    return (allLinks.all() as { id: number; key: string }[]).flatMap(({ id, key }) => {
+      const { sent, lost, rttMsP50 } = mergePoints(points.get(id) ?? [], atMs)
+      return sent === 0 ? [] : [{ link: key, lossRatio: Math.min(1, lost / sent), rttMsP50 }]
+    })
+  }
+
   function logPoints(window: number, link: Link): SamplePoint[] {
     const log = logOf(window)
     const view = new DataView(log.buffer, log.byteOffset, log.byteLength)
@@ -235,6 +282,7 @@ export function openSamples(db: DatabaseSync, keep: Keep) {
     close,
     forget,
     history,
+    figuresAt,
     reload,
     openWindows: (): number[] => [...open.keys()],
     logBytes: (): number => [...open.values()].reduce((sum, log) => sum + log.bytes, 0),

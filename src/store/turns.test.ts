@@ -73,6 +73,47 @@ describe('the journal until a time', () => {
   })
 })
 
+test('figures at a time are those of the minute before it: of the open window, of one just closed, and of long ago', async () => {
+  const card = { self: 'a'.repeat(32), grid: 'calm-otter' }
+  const run = (): boolean => store.keepFact({ kind: 'run', runMs: startMs, atMs: clock.wallMs(), json: JSON.stringify(card) })
+  const figuresAt = async (atMs: number): Promise<unknown> => {
+    const found = await store.factsAt(atMs)
+    return found.type === 'facts' && found.figures.map(({ link, lossRatio, rttMsP50 }) => [link, lossRatio, rttMsP50])
+  }
+  const measure = async (seconds: number, ok: boolean, rttMs: number): Promise<void> => {
+    for (let n = 0; n < seconds; n += 10) {
+      store.record({ link: 'own', atMs: clock.wallMs(), ok, rttMs: ok ? rttMs : null })
+      store.recordSketch({ link: 'told', atMs: clock.wallMs(), sent: 100, lost: 25, rttMsP50: 7 })
+      await clock.advance(10_000)
+    }
+    run()
+  }
+  run()
+  await measure(300, true, 2)
+  await measure(60, false, 0)
+  await measure(120, true, 4)
+  const expected = async (): Promise<void> => {
+    expect(await figuresAt(startMs + 290_000)).toEqual([
+      ['own', 0, 2],
+      ['told', 0.25, 7],
+    ])
+    expect(await figuresAt(startMs + 359_000)).toMatchObject([
+      ['own', 1, null],
+      ['told', 0.25, 7],
+    ])
+    expect(await figuresAt(startMs + 479_000)).toMatchObject([
+      ['own', 0, 4],
+      ['told', 0.25, 7],
+    ])
+  }
+  await expected()
+  await clock.advance(900_000)
+  await measure(20, true, 9)
+  await store.flush()
+  await expected()
+  expect(await figuresAt(startMs + 800_000)).toEqual([])
+})
+
 test('facts that wait are bounded by what they weigh; one more is refused, and there is room when they are written', () => {
   const queue = createQueue()
   const fact = (json: string) => ({ kind: 'whole', runMs: 1, atMs: 1, identity: 'a', hash: 'b', json }) as const

@@ -2,7 +2,7 @@ import type { JournalEntry, JournalEvent, MidwatchError, SamplePoint } from '../
 import type { Clock } from '../platform/index.ts'
 import type { KeptNode, RunCard } from './kept.ts'
 import type { Moment } from './journal.ts'
-import type { FactsAt, Keep, QueuedFact } from './messages.ts'
+import type { FactsAt, Figure, Keep, QueuedFact } from './messages.ts'
 
 export type StoreOptions = Keep & {
   /** The data folder, which must exist and be this process's alone; null keeps everything in memory, and little of it. */
@@ -15,7 +15,9 @@ export type StoreOptions = Keep & {
 }
 
 /** What was known at a time, for judge to judge again; or why nothing is kept of it. */
-export type KeptAt = { type: 'facts'; card: RunCard; hash: string | null; nodes: KeptNode[] } | Exclude<FactsAt, { type: 'facts' }>
+export type KeptAt =
+  | { type: 'facts'; card: RunCard; hash: string | null; nodes: KeptNode[]; figures: Figure[] }
+  | Exclude<FactsAt, { type: 'facts' }>
 
 /** Whether the journal is whole: `brokenAt` is the first entry that does not follow from the ones before it. */
 export type ChainCheck =
