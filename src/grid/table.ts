@@ -9,6 +9,8 @@ import { DIGEST_BYTES, DIGEST_RANGES, type VersionEntry } from './wire.ts'
 export type Entry = {
   readonly row: Row
   readonly signed: Signed
+  /** SHA-256 of the row's bytes, in hex. */
+  readonly digest: string
   readonly pulse: Pulse | null
   readonly signedPulse: Signed | null
   /** The newest figures, by the place of their first link in the row. */
@@ -37,6 +39,8 @@ export type Strangers = 'welcome' | 'refused'
  */
 export class RowTable {
   readonly #entries = new Map<Identity, Entry>()
+  /** Digests of the rows that are held. */
+  readonly #held = new Set<string>()
   readonly #verifiers = new Map<Identity, Verifier>()
   readonly #hashes = new Map<Identity, Uint8Array>()
   /** Versions of rows that were forgotten: who forgets later must not bring them back. */
@@ -60,22 +64,24 @@ export class RowTable {
 
   /** Merges a row. The signature is checked only when the row would change something: it is the dear part. */
   apply(signed: Signed, nowMs: number, strangers: Strangers = 'welcome'): RowOutcome {
+    // Everyone hears the same row from many others: what is held already is not read again.
+    const digest = digestOf(signed)
+    if (this.#held.has(digest)) return { outcome: 'known' }
     const row = readRow(signed.bytes)
     if (!row) return refusal(signed)
     const known = this.#entries.get(row.identity)
     if (this.#banned.has(row.identity) || (!known && strangers === 'refused')) return { outcome: 'older' }
     const order = known ? compareVersions(row, known.row) : 1
     if ((known && order < 0) || this.#isForgotten(row)) return { outcome: 'older' }
-    if (known && order === 0 && Buffer.compare(signed.bytes, known.signed.bytes) === 0) return { outcome: 'known' }
     if (!known && this.#entries.size >= LIMITS.nodes) return { outcome: 'refused', why: 'full' }
     if (!rowIsSigned(signed, this.#verifierOf(row))) return { outcome: 'refused', why: 'not-signed' }
     if (known && order === 0) {
       const replaced = Buffer.compare(signed.bytes, known.signed.bytes) > 0
-      const entry = { ...(replaced ? this.#put(row, signed, known, known.heardMs) : known), forked: true }
+      const entry = { ...(replaced ? this.#put(row, signed, digest, known, known.heardMs) : known), forked: true }
       this.#entries.set(row.identity, entry)
       return { outcome: 'forked', entry, other: replaced ? known.signed : signed, replaced, isFirst: !known.forked }
     }
-    return { outcome: 'new', entry: this.#put(row, signed, known, nowMs), before: known?.row ?? null }
+    return { outcome: 'new', entry: this.#put(row, signed, digest, known, nowMs), before: known?.row ?? null }
   }
 
   /** Merges a pulse. Answers its owner's entry when it was news, which proves that the owner was alive after all pulses before; else null. */
@@ -148,9 +154,8 @@ export class RowTable {
     return within.map((identity) => this.version(this.#entries.get(identity) as Entry))
   }
 
-  version({ row, signed }: Entry): VersionEntry {
-    const mark = createHash('sha256').update(signed.bytes).digest().readUInt32BE()
-    return { identity: row.identity, incarnation: row.incarnation, version: row.version, mark }
+  version({ row, digest }: Entry): VersionEntry {
+    return { identity: row.identity, incarnation: row.incarnation, version: row.version, mark: Number.parseInt(digest.slice(0, 8), 16) }
   }
 
   /** How a version that somebody names stands to the row held here. */
@@ -179,6 +184,7 @@ export class RowTable {
     this.#forgotten.set(identity, { incarnation: known.row.incarnation, version: known.row.version })
     if (this.#forgotten.size > LIMITS.nodes) this.#forgotten.delete(this.#forgotten.keys().next().value as Identity)
     this.#entries.delete(identity)
+    this.#held.delete(known.digest)
     this.#verifiers.delete(identity)
     this.#hashes.delete(identity)
     this.#hash = null
@@ -195,12 +201,13 @@ export class RowTable {
     this.#banned = new Set(identities)
   }
 
-  #put(row: Row, signed: Signed, known: Entry | undefined, heardMs: number): Entry {
+  #put(row: Row, signed: Signed, digest: string, known: Entry | undefined, heardMs: number): Entry {
     // Beats count within an incarnation: a pulse of the one before says nothing of this one.
     const keeps = known !== undefined && known.row.incarnation === row.incarnation
     const entry: Entry = {
       row,
       signed,
+      digest,
       pulse: keeps ? known.pulse : null,
       signedPulse: keeps ? known.signedPulse : null,
       sketches: keeps ? known.sketches : new Map(),
@@ -208,6 +215,8 @@ export class RowTable {
       forked: false,
     }
     this.#entries.set(row.identity, entry)
+    if (known) this.#held.delete(known.digest)
+    this.#held.add(digest)
     this.#hashes.set(row.identity, hashOfRow(row))
     this.#hash = null
     if (!known) this.#sorted = null
@@ -243,6 +252,10 @@ export function beatOf(entry: Entry): number {
 /** Positive when `a` is newer. */
 export function compareVersions(a: { incarnation: number; version: number }, b: { incarnation: number; version: number }): number {
   return a.incarnation - b.incarnation || a.version - b.version
+}
+
+function digestOf(signed: Signed): string {
+  return createHash('sha256').update(signed.bytes).digest('hex')
 }
 
 function hashOfRow(row: Row): Uint8Array {
