@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { LIMITS, type Identity } from '../contract/index.ts'
 import { keysNumber, onlyKey, signedRow } from '../../test/support/grid-makers.ts'
 import { agree, GRID_KEY, targetClaim, virtualNode, virtualNodes } from '../../test/support/virtual-grid.ts'
-import { VirtualWorld, type VirtualHost } from '../../test/support/virtual-network.ts'
-import { identityBytes } from './keys.ts'
+import { dieOf, randomnessOf, VirtualWorld, type VirtualHost } from '../../test/support/virtual-network.ts'
+import { identityBytes, keysOf } from './keys.ts'
 import { createSealer } from './seal.ts'
 import { encodeMessage, encodePacket, type Message } from './wire.ts'
 
@@ -82,6 +82,17 @@ describe('an insider', { timeout: 20_000 }, () => {
     }
     await world.run(100)
     expect(nodes[0]!.grid.member(nodes[1]!.identity)?.state).toBe('up')
+  })
+
+  it('cannot turn what others say to a node with an address away from it', async () => {
+    const world = new VirtualWorld(5)
+    const nodes = virtualNodes(world, 3)
+    await world.runUntil(() => agree(nodes), 5_000)
+    const evil = insider(world, keysOf(randomnessOf(dieOf(7_001)).bytes(32)))
+    await world.run(500)
+    evil.send({ type: 'summary', hash: new Uint8Array(16) }, { type: 'ping', nonce: 7 })
+    await world.run(5_000)
+    expect(evil.receivedBytes()).toBe(0)
   })
 
   it('gets no flood for a small question: answers have a budget', async () => {

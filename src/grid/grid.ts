@@ -263,6 +263,7 @@ export class Grid {
   /** Null for a node that can only call out. */
   setAddress(address: string | null): void {
     this.#own.setAddress(address)
+    if (address === null && this.#running) this.#lines.tick()
   }
 
   #tellOwnRow(): void {
@@ -321,8 +322,9 @@ export class Grid {
 
   /** A peer left probes unanswered: others are asked. */
   unanswered(identity: Identity): void {
-    // Where no datagram ever came in, an answer that is missing says nothing of the peer.
-    if (this.row.address !== null || this.#hearsDatagrams) this.#asking.unanswered(identity)
+    // Where streams work and no datagram ever came in, an answer that is missing says nothing of the peer.
+    const isDeaf = !this.#hearsDatagrams && (this.row.address === null || this.counters.exchangesCalled > 0)
+    if (!isDeaf) this.#asking.unanswered(identity)
   }
 
   /** What a node was caught at in the last hour, by this one or by proof. */

@@ -44,3 +44,23 @@ it.each([
 ])('a node that listens on %s is reached from its host by %s', (listen, url) => {
   expect(localUrl(listen, 1)).toBe(url)
 })
+
+describe('a node that can only call out', () => {
+  it('tells no address when its settings say so, whatever peers see', async () => {
+    const none = await advertise({ advertise: 'none', listen: '0.0.0.0:8777' }, 8777)
+    expect(none.told()).toBeNull()
+    none.seenAs('198.51.100.1')
+    expect(none.told()).toBeNull()
+  })
+
+  it('tells none from when that was found out, unless an address was set', async () => {
+    const auto = await advertise({ advertise: 'auto', listen: '0.0.0.0:8777' }, 8777)
+    const set = await advertise({ advertise: '203.0.113.9:9000', listen: '0.0.0.0:8777' }, 8777)
+    expect(auto.told()).not.toBeNull()
+    auto.callsOut()
+    set.callsOut()
+    auto.seenAs('198.51.100.1')
+    expect(auto.told()).toBeNull()
+    expect(set.told()).toBe('203.0.113.9:9000')
+  })
+})

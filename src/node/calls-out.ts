@@ -3,7 +3,7 @@ import { every, type Clock } from '../platform/index.ts'
 
 const TICK_MS = 250
 /** So long without a datagram, with somebody there who must have answered a dozen by then, shows that none gets in. */
-const DEAF_MS = 2_000
+const DEAF_MS = 1_750
 
 /**
  * Finds out that a node can only call out: streams that it opened work, others are there, and since its start not one datagram of theirs

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { type Graph, type GraphLink, type GraphNode, type JournalEvent, Rundown, type SamplePoint } from '../contract/index.ts'
+import {
+  type Graph,
+  type GraphLink,
+  type GraphNode,
+  type JournalEvent,
+  LINK_DETAILS,
+  Rundown,
+  type SamplePoint,
+} from '../contract/index.ts'
 import { findings, rundown, statusText, timelineText, whySentences, type WhyContext } from './index.ts'
 
 const AT = '2026-03-01T03:24:41.000Z'
@@ -69,6 +77,17 @@ describe('rundown', () => {
     expect(rundown(grid((l) => (l.from === 'fra1' ? { state: 'unknown' } : {}))).headline).toBe(
       'All well: 5 nodes, 1 target, 20 links up, 5 not probed yet.',
     )
+  })
+
+  test('a node that only calls out is no trouble, and its links are not counted as missing', () => {
+    const unknown = { state: 'unknown', says: 'unknown', detail: LINK_DETAILS.callsOut } as const
+    const graph = grid(
+      (l) => (l.to === 'syd1' ? unknown : {}),
+      (id) => (id === 'syd1' ? { callsOut: true } : {}),
+    )
+    const told = rundown(graph)
+    expect(told).toMatchObject({ well: true, troubles: [], nodes: [], links: [] })
+    expect(told.headline).toBe('All well: 5 nodes, 1 target, 21 links up. syd1 only calls out: it is heard, but cannot be probed.')
   })
 
   test('a node that is down explains its links', () => {
@@ -300,5 +319,28 @@ describe('timeline', () => {
     [{ type: 'fault.switched', fault: 'unplug-nyc2', on: true }, 'plain', 'Simulated fault unplug-nyc2 switched on.'],
   ] satisfies [JournalEvent, string, string][])('%j is %s', (event, tone, text) => {
     expect(told(event)).toEqual({ text, tone })
+  })
+})
+
+describe('a link that nobody can probe', () => {
+  const to: GraphNode = { ...(grid().nodes[4] as GraphNode), callsOut: true, rowAgeMs: 2_000 }
+  const context: WhyContext = { at: AT, from: null, to, otherWay: null, viaOthers: [], points: [], lines: ['fra1', 'nyc1'] }
+  const unknown = (detail: string): GraphLink =>
+    link('fra2', 'syd1', { state: 'unknown', says: 'unknown', since: null, rttMsP50: null, detail })
+
+  test('says why, that the node is alive, and over whom it is heard', () => {
+    expect(whySentences(unknown(LINK_DETAILS.callsOut), context)).toEqual([
+      'syd1 only calls out, so nobody can probe it, and fra2 cannot either.',
+      'syd1 is alive: it was heard 2 s ago.',
+      'syd1 keeps 2 lines open, over which it hears and is heard: to fra1 and nyc1.',
+    ])
+  })
+
+  test('is told from its own side too', () => {
+    const there = { ...context, to: null, lines: [] }
+    const [noUdp] = whySentences(unknown(`${LINK_DETAILS.noDatagrams}; ${LINK_DETAILS.line}`), there)
+    expect(noUdp).toBe('fra2 only calls out and no UDP comes through to it, so it cannot probe syd1.')
+    const [old] = whySentences(unknown(LINK_DETAILS.oldVersion), { ...there, otherWay: unknown(LINK_DETAILS.callsOut) })
+    expect(old).toBe('fra2 only calls out, and the version that syd1 runs answers no probes of such a node.')
   })
 })

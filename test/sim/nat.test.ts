@@ -121,6 +121,34 @@ describe.each([
     expect(holdersOf(hidden!, grid.open)).toHaveLength(2)
   })
 
+  it('take a change of key, and their lines with them', async () => {
+    const grid = gridBehindNat(6, 8, 3, passesUdp)
+    await settle(grid, fromBehind)
+    const sinceMs = grid.world.nowMs
+    void grid.open[1]!.grid.changeKey()
+    const tookMs = await grid.world.runUntil(() => grid.nodes.every((node) => node.grid.ring.generation === 2), 30_000)
+    expect(tookMs).toBeLessThan(10_000)
+    await grid.world.run(30_000)
+    expect(grid.nodes.flatMap((node) => turns(node, sinceMs, grid.nodes)).filter((turn) => turn.endsWith('>down'))).toEqual([])
+    expect(await settle(grid, fromBehind)).not.toBeNull()
+    for (const hidden of grid.behind) expect(holdersOf(hidden, grid.open)).toHaveLength(2)
+  })
+
+  it('hear no more once they are removed', async () => {
+    const grid = gridBehindNat(7, 8, 3, passesUdp)
+    await settle(grid, fromBehind)
+    const [removed, ...stay] = grid.behind
+    void grid.open[1]!.grid.changeKey([{ identity: removed!.identity, id: 'n5' }])
+    const rest = [...grid.open, ...stay]
+    const isOut = (): boolean =>
+      rest.every(
+        (node) => node.grid.ring.generation === 2 && !node.grid.hasLine(removed!.identity) && !node.grid.table.get(removed!.identity),
+      )
+    expect(await grid.world.runUntil(isOut, 15_000)).not.toBeNull()
+    await grid.world.run(20_000)
+    expect(isOut()).toBe(true)
+  })
+
   it('die, and all know it in seconds; and come back', async () => {
     const grid = gridBehindNat(5, 8, 3, passesUdp)
     await settle(grid, fromBehind)
