@@ -9,15 +9,14 @@ import type { Graph } from '../../src/contract/index.ts'
 
 const plain = makeGraph({ nodes: 4, sites: 2, targets: 1, peers: 3 })
 const SILENT = { state: 'unknown', says: 'unknown', rttMsP50: null, lossRatio: null, detail: 'cannot be probed: d only calls out' } as const
-/** d stands behind an address translation; c was caught, and wants to be called b. */
-const odd: Graph = {
+/** d stands behind an address translation. */
+const caller: Graph = {
   ...plain,
-  nodes: plain.nodes.map((node) => {
-    if (node.id === 'd') return { ...node, callsOut: true }
-    return node.id === 'c' ? { ...node, lies: ['two-rows', 'forged-row'], wantedId: 'b' } : node
-  }),
+  nodes: plain.nodes.map((node) => (node.id === 'd' ? { ...node, callsOut: true } : node)),
   links: plain.links.map((link) => (link.to === 'd' ? { ...link, ...SILENT } : link)),
 }
+/** c was caught, and wants to be called b. */
+const liar = plain.nodes.map((node) => (node.id === 'c' ? { ...node, lies: ['two-rows', 'forged-row'] as const, wantedId: 'b' } : node))
 
 let browser: Browser
 let api: FixtureApi
@@ -28,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser?.close())
 beforeEach(async () => {
-  api = await startFixtureApi(odd)
+  api = await startFixtureApi(caller)
   opened = await openConsole(browser, api.url)
   page = opened.page
   await until('the map is drawn', async () => (await page.getByTestId('map').count()) === 1 && (await onMap(page, 'n:d')) !== null)
@@ -96,7 +95,7 @@ describe('keys', () => {
 describe('what has to be known of a node', () => {
   test('one that only calls out is told as such on every view, and is no trouble', async () => {
     await page.getByRole('heading', { level: 1, name: /^All well/ }).waitFor()
-    await page.getByText('only calls out').waitFor()
+    await page.getByTestId('map').locator('..').getByText('only calls out').waitFor()
     await page.getByText('no probe').waitFor()
     await goTo(page, '#/matrix')
     await page.getByRole('gridcell', { name: 'a to d: no probe' }).waitFor()
@@ -116,6 +115,8 @@ describe('what has to be known of a node', () => {
   })
 
   test('a liar, and one whose label another holds, is named with what to do', async () => {
+    api.setNodes(liar.map((node) => ({ ...node, lies: [...node.lies] })))
+    await page.getByRole('complementary').getByRole('link', { name: /\bc\b/ }).first().waitFor()
     await goTo(page, '#/map?node=c')
     const marks = panel().getByRole('list', { name: 'Marks' })
     await marks.getByText('caught lying').waitFor()
