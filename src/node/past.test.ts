@@ -35,22 +35,28 @@ function createFakeGrid() {
     say(n: number, links: readonly [to: number, state: 'up' | 'down' | 'lossy'][], id = `n${n}`): void {
       const identity = identityOf(n)
       rows.set(identity, {
-        ...{ identity, publicKey: new Uint8Array(32), incarnation: 1, version: (rows.get(identity)?.version ?? 0) + 1 },
-        ...{ id, site: 'fra', address: null, program: '0.2.0', left: false, degraded: [] },
+        identity,
+        publicKey: new Uint8Array(32),
+        incarnation: 1,
+        version: (rows.get(identity)?.version ?? 0) + 1,
+        id,
+        site: 'fra',
+        address: null,
+        program: '0.2.0',
+        left: false,
+        degraded: [],
         links: links.map(([to, state]) => ({
-          ...{
-            toType: 'node',
-            to: identityOf(to),
-            kind: 'udp',
-            state,
-            dead: null,
-            sinceMs: 2_000,
-            detail: null,
-            address: null,
-            site: null,
-          },
+          toType: 'node',
+          to: identityOf(to),
+          kind: 'udp',
+          state,
+          dead: null,
+          sinceMs: 2e3,
+          detail: null,
+          address: null,
+          site: null,
         })),
-      } as Row)
+      })
     },
     member: (n: number, state: NodeState): void => void states.set(identityOf(n), state),
     forget: (n: number): void => void rows.delete(identityOf(n)),
@@ -62,7 +68,12 @@ function createFakeGrid() {
 let store: Store
 beforeAll(async () => {
   store = await openStore({
-    ...{ dir: null, clock: systemClock, budgetBytes: 2 ** 24, keepSecondsMs: 1e9, keepTensMs: 1e9, keepMinutesMs: 1e12 },
+    dir: null,
+    clock: systemClock,
+    budgetBytes: 2 ** 24,
+    keepSecondsMs: 1e9,
+    keepTensMs: 1e9,
+    keepMinutesMs: 0xe8d4a51000,
     onError: (error) => {
       throw error
     },
@@ -76,7 +87,7 @@ type Scene = ReturnType<typeof createFakeGrid> & { clock: ManualClock; recorder:
 function createScene(keepFact: Store['keepFact'] = (fact) => store.keepFact(fact)): Scene {
   const clock = createManualClock(Date.UTC(2026, 0, 1) + scenes++ * 30 * 86_400_000)
   const fake = createFakeGrid()
-  let grid = fake.grid
+  const grid = fake.grid
   const recorder = new Recorder({ clock, store: { keepFact }, grid: () => grid, gridName: () => 'calm-otter' })
   const options = { clock, store, recorder, simulated: false }
   return { ...fake, clock, recorder, at: (atMs) => graphAt(atMs, options) }
@@ -85,10 +96,16 @@ function createScene(keepFact: Store['keepFact'] = (fact) => store.keepFact(fact
 /** The graph of facts, as it should be. */
 function merged(nodes: readonly KeptNode[]): Pick<Graph, 'nodes' | 'links'> {
   const { nodes: shown, links } = mergeGraph({
-    ...{ self: SELF, staleAfterMs: Infinity },
+    self: SELF,
+    staleAfterMs: Infinity,
     nodes: nodes.map((node) => ({
-      ...{ ...node, rowAgeMs: 0 },
-      links: node.links.map((link) => ({ ...link, lossRatio: null, rttMsP50: null })),
+      ...node,
+      rowAgeMs: 0,
+      links: node.links.map((link) => ({
+        ...link,
+        lossRatio: null,
+        rttMsP50: null,
+      })),
     })),
   })
   return { nodes: shown, links }

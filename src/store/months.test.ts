@@ -65,8 +65,15 @@ const CARD = JSON.stringify({ self: hex(1), grid: 'calm-otter' })
 /** What a node says at a step: its version tells which. */
 function nodeAt(n: number, step: number): KeptNode {
   const links = Array.from({ length: NODES }, (_, to) => ({
-    ...{ toType: 'node', to: hex(to + 1), kind: 'udp', state: (step + to) % 3 === 0 ? 'down' : 'up', dead: null },
-    ...{ sinceMs: T0 + step * 1_000 + to, detail: null, address: null, site: null },
+    toType: 'node',
+    to: hex(to + 1),
+    kind: 'udp',
+    state: (step + to) % 3 === 0 ? 'down' : 'up',
+    dead: null,
+    sinceMs: T0 + step * 1e3 + to,
+    detail: null,
+    address: null,
+    site: null,
   }))
   return {
     identity: hex(n),

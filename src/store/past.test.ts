@@ -64,18 +64,32 @@ describe('what changed of a node', () => {
 
   test('costs bytes, not kilobytes: one link of two hundred that turns', () => {
     const links = Array.from({ length: 200 }, (_, n) => ({
-      ...{
-        toType: 'node' as const,
-        to: packRecord(`node ${n}`)
-          .reduce((hex, byte) => hex + byte.toString(16), '')
-          .slice(0, 32)
-          .padEnd(32, '7'),
-      },
-      ...{ kind: 'udp' as const, state: 'up' as const, dead: null, sinceMs: T0 + n * 77_000, detail: null, address: null, site: null },
+      toType: 'node' as const,
+      to: packRecord(`node ${n}`)
+        .reduce((hex, byte) => hex + byte.toString(16), '')
+        .slice(0, 32)
+        .padEnd(32, '7'),
+      kind: 'udp' as const,
+      state: 'up' as const,
+      dead: null,
+      sinceMs: T0 + n * 77e3,
+      detail: null,
+      address: null,
+      site: null,
     }))
     const before = KeptNode.parse({
-      ...{ identity: identityOf(1), id: 'fra-1', site: 'fra', address: '192.0.2.1:8777', program: '0.2.0', state: 'up', sinceMs: T0 },
-      ...{ incarnation: 3, version: 1_234, degraded: [], lies: [], links },
+      identity: identityOf(1),
+      id: 'fra-1',
+      site: 'fra',
+      address: '192.0.2.1:8777',
+      program: '0.2.0',
+      state: 'up',
+      sinceMs: T0,
+      incarnation: 3,
+      version: 1234,
+      degraded: [],
+      lies: [],
+      links,
     })
     const turned = links.map((link, n) => (n === 77 ? { ...link, state: 'down' as const, sinceMs: T0 + DAY_MS } : link))
     const change = packRecord(JSON.stringify(changeOf(before, { ...before, version: 1_235, links: turned })))
@@ -103,8 +117,18 @@ function fact(kind: 'whole' | 'change' | 'gone', runMs: number, atMs: number, n:
 }
 const node = (n: number, version = 1): KeptNode =>
   KeptNode.parse({
-    ...{ identity: identityOf(n), id: `n${n}`, site: 'fra', address: null, program: '0.2.0', state: 'up', sinceMs: null },
-    ...{ incarnation: 1, version, degraded: [], lies: [], links: [] },
+    identity: identityOf(n),
+    id: `n${n}`,
+    site: 'fra',
+    address: null,
+    program: '0.2.0',
+    state: 'up',
+    sinceMs: null,
+    incarnation: 1,
+    version,
+    degraded: [],
+    lies: [],
+    links: [],
   })
 const versionsAt = (atMs: number): Record<string, number> | string => {
   const found = past.at(atMs)

@@ -122,7 +122,7 @@ export function openPast(db: DatabaseSync, keep: Keep) {
       }
       if (run.fromMs >= atMs) continue
       let bytes = 0
-      for (const identity of [...identitiesOf(run.startMs)]) {
+      for (const identity of identitiesOf(run.startMs)) {
         const whole = lastWhole.get(run.startMs, identity, atMs) as Place | undefined
         if (!whole) continue
         const end = whole.kind === KIND.gone ? whole.atMs + 1 : whole.atMs

@@ -10,7 +10,12 @@ let store: Store
 beforeEach(async () => {
   clock = createManualClock()
   store = await openStore({
-    ...{ dir: null, clock, budgetBytes: 2 ** 24, keepSecondsMs: 1e9, keepTensMs: 1e9, keepMinutesMs: 1e9 },
+    dir: null,
+    clock,
+    budgetBytes: 2 ** 24,
+    keepSecondsMs: 1e9,
+    keepTensMs: 1e9,
+    keepMinutesMs: 1e9,
     onError: (error) => {
       throw error
     },
