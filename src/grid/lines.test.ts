@@ -25,7 +25,7 @@ function linesOf(number: number, options: Partial<LinesOptions> = {}) {
     keys,
     counters,
     callsOut: () => false,
-    keyName: () => 'one' as ReturnType<LinesOptions['keyName']>,
+    keyName: () => 'one',
     isMember: () => true,
     holders: () => [],
     open: async () => null,
