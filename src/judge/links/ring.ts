@@ -25,6 +25,11 @@ export class Ring {
     this.#size -= taken
   }
 
+  /** Forgets all but the newest `count`. */
+  keepLast(count: number): void {
+    this.#size = Math.min(this.#size, count)
+  }
+
   clear(): void {
     this.#size = 0
   }

@@ -105,6 +105,18 @@ describe('lossy', () => {
     expect(link.ok(20).state).toBe('up')
   })
 
+  test('a link that has recovered stays so, however much it lost before', () => {
+    const link = probed()
+    link.ok(60)
+    for (let burst = 0; burst < 10; burst++) {
+      link.lost(2)
+      link.ok(1)
+    }
+    expect(link.ok(57).state).toBe('lossy')
+    const states = Array.from({ length: 120 }, () => link.ok().state)
+    expect(states.slice(5)).toEqual(Array(115).fill('up'))
+  })
+
   test('an outage that ended leaves no lossy link behind', () => {
     const link = probed()
     link.ok(120)

@@ -125,6 +125,8 @@ export function createVerdict(policy: VerdictPolicy): LinkVerdict {
     if (lossy) {
       const { lost, of } = policy.lossyLeave
       lossy = losses.size < of || losses.sumOfLast(of) > lost
+      // What was lost before that counts no more, or a long rule would find it again with the next sample, and the link would flap.
+      if (!lossy) losses.keepLast(of)
     } else {
       lossy = isLossy()
     }
