@@ -8,16 +8,15 @@ import { LINES, Lines, type Holder } from './lines.ts'
 import { Meetings, type Doorkeeper } from './meetings.ts'
 import { MEMBERSHIP, Members, type MemberView } from './members.ts'
 import { OwnRow } from './own-row.ts'
-import { PartsInbox, rowMessages } from './parts.ts'
+import { Merging } from './merging.ts'
 import { newCounters, type GridCounters, type GridOptions } from './ports.ts'
-import { MAX_MESSAGE_BYTES, paceOf, RHYTHM, type Pace } from './rhythm.ts'
+import { paceOf, RHYTHM, type Pace } from './rhythm.ts'
 import type { LinkClaim, Row, Signed } from './row.ts'
 import { Rekeying } from './rekeying.ts'
 import type { KeyRing } from './ring.ts'
-import { REFUTING_BEATS } from './rumour.ts'
 import { createOpener, type Opener, type Session } from './seal.ts'
-import { FIGURES_PER_SKETCH, type Figure } from './sketch.ts'
-import { beatOf, compareVersions, RowTable, type Entry, type RowOutcome, type Strangers } from './table.ts'
+import type { Figure } from './sketch.ts'
+import { RowTable, type Strangers } from './table.ts'
 import { Talk } from './talk.ts'
 import { decodePacket, encodeMessage, type Message } from './wire.ts'
 
@@ -25,11 +24,6 @@ import { decodePacket, encodeMessage, type Message } from './wire.ts'
 const WIDE_SPREAD = 0.25
 /** Seeds called at a time: a grid of thousands remembers thousands. */
 const SEEDS_AT_ONCE = 8
-/** Rows up to so many datagrams are told as they are; of longer ones only the version, and who lacks it asks. */
-const TELL_DATAGRAMS = 2
-/** In a larger grid of any row only the version is told: each node then gets the row once, not log2(n) times. */
-const TELL_ROWS_UP_TO_NODES = 200
-
 /**
  * One node's part in the grid: its own row, everyone else's, who is alive, and the talk that keeps all nodes' tables the same.
  * A state machine over clock, randomness and network, so that a simulator can run it unchanged.
@@ -51,9 +45,7 @@ export class Grid {
   readonly #meetings: Meetings
   readonly #rekeying: Rekeying
   readonly #lines: Lines
-  readonly #parts = new PartsInbox()
-  /** Where a node was before its last start, and until when: to notice one that is in two places. */
-  readonly #movedFrom = new Map<Identity, { readonly address: string | null; readonly atMs: number }>()
+  readonly #merging: Merging
   #timers: (() => void)[] = []
   #running = false
   #stopped = false
@@ -68,8 +60,8 @@ export class Grid {
     this.#own = new OwnRow({
       ...options,
       table: this.table,
-      onRow: () => this.#tellOwnRow(),
-      onPulse: (signed) => this.#tellPulse(this.#self, signed),
+      onRow: () => this.#merging.tellOwnRow(),
+      onPulse: (signed) => this.#merging.tellPulse(this.#self, signed),
       onDegraded: (reasons) => options.onEvent({ type: 'degraded', reasons }),
     })
     this.#members = new Members({
@@ -115,10 +107,23 @@ export class Grid {
       audience: () => this.#audience(),
       gridSize: () => this.table.size,
     })
+    this.#merging = new Merging({
+      ...options,
+      self: this.#self,
+      table: this.table,
+      own: this.#own,
+      talk: this.#talk,
+      members: this.#members,
+      lies: this.#lies,
+      counters: this.counters,
+      pace: () => this.pace,
+      isRunning: () => this.#running,
+      audience: () => this.#audience(),
+    })
     const port = {
       table: this.table,
       applyRow: (signed: Signed) => this.applyRow(signed),
-      applyPulse: (signed: Signed) => this.#applyPulse(signed),
+      applyPulse: (signed: Signed) => this.#merging.pulse(signed),
     }
     this.#meetings = new Meetings({
       clock,
@@ -200,7 +205,7 @@ export class Grid {
     this.#repeat(always(RHYTHM.roundMs), () => this.#talk.round({ type: 'summary', hash: this.table.hash() }))
     this.#repeat(always(LINES.tickMs), () => this.#lines.tick())
     this.#repeat(always(RHYTHM.reunionMs), () => this.#reunion())
-    this.#repeat(always(RHYTHM.proveMs), () => this.#proveAgain())
+    this.#repeat(always(RHYTHM.proveMs), () => this.#merging.proveAgain())
     this.#repeat(always(RHYTHM.seedMs), () => void this.#callSeeds())
     this.#repeat(
       () => this.pace.pulseMs,
@@ -209,7 +214,7 @@ export class Grid {
     )
     this.#repeat(
       () => this.pace.sketchMs,
-      () => this.#tellFigures(),
+      () => this.#merging.tellOwnFigures(),
       WIDE_SPREAD,
     )
     this.#repeat(
@@ -264,25 +269,6 @@ export class Grid {
   setAddress(address: string | null): void {
     this.#own.setAddress(address)
     if (address === null && this.#running) this.#lines.tick()
-  }
-
-  #tellOwnRow(): void {
-    const entry = this.table.get(this.#self)
-    if (entry) this.#tellRow(entry)
-    this.#options.onEvent({ type: 'row', identity: this.#self })
-    this.#talk.soon()
-  }
-
-  #tellPulse(identity: Identity, signed: Signed): void {
-    this.#talk.tell(`pulse:${identity}`, [encodeMessage({ type: 'pulse', ...signed })], this.pace.pulseTellings)
-  }
-
-  #tellSketch(identity: Identity, signed: Signed, first: number): void {
-    this.#talk.tell(`sketch:${identity}:${first}`, [encodeMessage({ type: 'sketch', ...signed })], this.pace.sketchTellings)
-  }
-
-  #tellFigures(): void {
-    this.#own.sketches().forEach((signed, at) => this.#tellSketch(this.#self, signed, at * FIGURES_PER_SKETCH))
   }
 
   // ── Who is there ──
@@ -417,119 +403,20 @@ export class Grid {
       case 'digest':
         return this.#comparing.digest(from, message.ranges)
       case 'row':
-        return this.#judgeSender(from, source, this.applyRow(message, strangers))
-      case 'row-part': {
-        const known = this.table.get(message.identity)
-        if (known && compareVersions(message, known.row) < 0) return
-        const signed = this.#parts.add(from, message)
-        if (signed) this.#judgeSender(from, source, this.applyRow(signed, strangers))
-        return
-      }
+      case 'row-part':
+        return this.#merging.rowFrom({ identity: from, address: source }, message, strangers)
       case 'pulse':
-        return this.#applyPulse(message)
+        return this.#merging.pulse(message)
+      case 'sketch':
+        return this.#merging.sketch(message)
       case 'key':
         return this.#rekeying.told(from, message)
-      case 'sketch': {
-        const news = this.table.applySketch(message)
-        if (!news || news.identity === this.#self) return
-        this.counters.sketchesNew++
-        this.#tellSketch(news.identity, message, news.first)
-        this.#options.onEvent({ type: 'figures', identity: news.identity })
-      }
     }
-  }
-
-  /**
-   * Nobody honest sends a row that its owner did not sign: rows are checked before they are told on. Any member could put another's name on its
-   * packets, so only what comes from the node's own address or over its line counts against it.
-   */
-  #judgeSender(from: Identity, source: Address | null, outcome: RowOutcome['outcome'] | 'not-signed'): void {
-    const own = this.#talk.addressOf(from)
-    if (outcome === 'not-signed' && (source === null || own?.host === source.host)) this.#lies.caught(from, 'forged-row')
   }
 
   /** Merges a row that comes from elsewhere: a peer, or this node's own disk. */
-  applyRow(signed: Signed, strangers: Strangers = 'welcome'): RowOutcome['outcome'] | 'not-signed' {
-    if (this.#stopped || this.ring.outcast) return 'known'
-    const result = this.table.apply(signed, this.#options.clock.monoMs(), strangers)
-    switch (result.outcome) {
-      case 'refused':
-        this.counters.rowsRefused++
-        if (result.why === 'too-large') this.#lies.caught(result.by, 'too-large')
-        return result.why === 'not-signed' ? 'not-signed' : 'refused'
-      case 'forked':
-        this.#forked(result.entry, result.other)
-        if (result.replaced) this.#learned(result.entry, result.entry.row)
-        break
-      case 'new':
-        this.#learned(result.entry, result.before)
-    }
-    return result.outcome
-  }
-
-  /** Two rows under one version. Both are the proof, so that every node can see for itself. */
-  #forked({ row, signed }: Entry, other: Signed): void {
-    if (!this.#lies.caught(row.identity, 'two-rows')) return
-    const proof = [signed, other].flatMap((each) => rowMessages(row.identity, row, each, MAX_MESSAGE_BYTES) ?? [])
-    this.#lies.prove(row.identity, proof)
-    this.#talk.tell(`proof:${row.identity}`, proof)
-    this.#talk.soon()
-  }
-
-  /** Who was cut off when a proof was told holds one of the two rows, the same as everyone: no comparison would ever find what it lacks. */
-  #proveAgain(): void {
-    const proof = this.#lies.someProof(this.#options.random)
-    const peers = pick(this.#options.random, this.#audience(), proof && proof.length > 2 * TELL_DATAGRAMS ? 1 : RHYTHM.fanout)
-    if (proof) for (const peer of peers) this.#talk.sendEncoded(peer, proof)
-  }
-
-  #learned(entry: Entry, before: Row | null): void {
-    const { row } = entry
-    this.counters.rowsNew++
-    if (row.identity === this.#self) {
-      // Our own row from a start that this one has no memory of. Go beyond it, or nobody will believe us.
-      if (row.incarnation >= this.row.incarnation) this.#own.outlive()
-      return
-    }
-    this.#notePlace(row, before)
-    this.#talk.locate(row)
-    const isStart = !before || before.left || row.incarnation > before.incarnation
-    this.#members.learned(row.identity, row.left ? 'left' : isStart ? 'started' : 'changed')
-    // What this node remembers, or hears when it comes in, is news to itself alone.
-    if (this.#running) this.#tellRow(entry)
-    this.#options.onEvent({ type: 'row', identity: row.identity })
-    this.#talk.soon()
-  }
-
-  /** A node that starts anew there and, right after, here again runs twice: its key was copied. */
-  #notePlace(row: Row, before: Row | null): void {
-    if (!before || row.incarnation === before.incarnation || row.address === before.address) return
-    const nowMs = this.#options.clock.monoMs()
-    const moved = this.#movedFrom.get(row.identity)
-    if (moved?.address === row.address && nowMs - moved.atMs < RHYTHM.twoPlacesMs) this.#lies.caught(row.identity, 'two-rows')
-    this.#movedFrom.set(row.identity, { address: before.address, atMs: nowMs })
-  }
-
-  #tellRow(entry: Entry): void {
-    const { identity } = entry.row
-    const whole = rowMessages(identity, entry.row, entry.signed, MAX_MESSAGE_BYTES)
-    const isShort = whole && whole.length <= TELL_DATAGRAMS && this.table.size <= TELL_ROWS_UP_TO_NODES
-    const version: Message = { type: 'versions', first: identity, last: identity, entries: [this.table.version(entry)] }
-    this.#talk.tell(`row:${identity}`, isShort ? whole : [encodeMessage(version)])
-  }
-
-  #applyPulse(signed: Signed): void {
-    const news = this.table.applyPulse(signed, this.#options.clock.monoMs())
-    if (!news || news.entry.row.identity === this.#self) return
-    this.counters.pulsesNew++
-    const { identity } = news.entry.row
-    const beat = beatOf(news.entry)
-    this.#members.beat(identity, beat)
-    this.#tellPulse(identity, signed)
-    // A skipped beat refutes a rumour, which will not wait.
-    if (beat >= news.beatBefore + REFUTING_BEATS) this.#talk.soon()
-    // Pulses of 0.1.0 carry figures.
-    if (news.entry.pulse?.figures.length) this.#options.onEvent({ type: 'figures', identity })
+  applyRow(signed: Signed, strangers: Strangers = 'welcome'): void {
+    if (!this.#stopped && !this.ring.outcast) this.#merging.row(signed, strangers)
   }
 
   // ── Now and then ──
@@ -554,9 +441,8 @@ export class Grid {
   }
 
   #forget(identity: Identity): void {
-    for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking, this.#lines, this.#lies])
+    for (const memory of [this.table, this.#members, this.#talk, this.#comparing, this.#asking, this.#lines, this.#lies, this.#merging])
       memory.forget(identity)
-    this.#movedFrom.delete(identity)
     this.#options.onEvent({ type: 'row', identity })
   }
 

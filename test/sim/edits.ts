@@ -42,9 +42,9 @@ export const GUARDS: Readonly<Record<string, readonly Edit[]>> = {
   bounds: [{ file: 'grid/row.ts', find: 'z.array(WireLink).max(LIMITS.linksPerRow)', put: 'z.array(WireLink)' }],
   relay: [
     {
-      file: 'grid/grid.ts',
-      find: "this.#tellRow(entry)\n    this.#options.onEvent({ type: 'row', identity: row.identity })",
-      put: "this.#options.onEvent({ type: 'row', identity: row.identity })",
+      file: 'grid/merging.ts',
+      find: 'if (this.#options.isRunning()) this.#tellRow(entry)',
+      put: '',
     },
     {
       file: 'grid/grid.ts',
