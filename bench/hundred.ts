@@ -1,3 +1,4 @@
+import { freemem } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { JournalEvent, Rundown } from '../src/contract/index.ts'
 import { PLAN } from '../src/sense/index.ts'
@@ -13,7 +14,8 @@ const HELP = `npm run bench -- hundred [options]     many real nodes on this one
   --json             print JSON instead of the table
 
 Everyone probes everyone, so a hundred nodes at the usual second would send 9,900 probes a second, and two cores have to send,
-seal, open, answer and judge each of them. At 10 s that is 990, and the rest is gossip. The default run takes about a quarter of an hour, half of it to start.
+seal, open, answer and judge each of them. At 10 s that is 990, and the rest is gossip.
+The default run takes about a quarter of an hour, half of it to start.
 Figures also go to bench/results/.
 `
 
@@ -39,6 +41,7 @@ export async function benchHundred(args: readonly string[]): Promise<void> {
   })
   if (values.help) return void process.stdout.write(HELP)
   const busy = await busyBefore()
+  const freeBytes = freemem()
   const crowd = await Crowd.open(values['probe-every'])
   const figures: Figure[] = []
   const add = (event: string, midwatch: string, bar = '', pass: boolean | null = null, raw: Figure['raw'] = {}): void => {
@@ -78,7 +81,11 @@ export async function benchHundred(args: readonly string[]): Promise<void> {
       'cost of all: processor',
       `${(sum(cost.cpuPercent) / 100).toFixed(2)} cores; the machine was ${Math.round(cost.busyShare * 100)} % busy`,
     )
-    add('  resident memory', `${(sum(cost.residentMb) / 1_024).toFixed(1)} GB`)
+    const takenGb = ((freeBytes - cost.freeBytes) / 2 ** 30).toFixed(1)
+    add(
+      '  memory',
+      `${takenGb} GB less is free than before; resident sizes, which count shared pages each time, make ${(sum(cost.residentMb) / 1_024).toFixed(1)} GB`,
+    )
     const knewMs = await killOne(crowd.nodes)
     add(
       'a node is killed: all know',
@@ -165,6 +172,7 @@ async function costOf(nodes: readonly CrowdNode[], forMs: number) {
   const share = await busyShare(forMs)
   const tookMs = performance.now() - beforeMs
   const after = nodes.map(({ process }) => process.cost())
+  const freeBytes = freemem()
   const rates = (await eachInTurn(nodes, async (node) => ({ ...(await trafficOf(node)), atMs: performance.now() }))).map((now, i) => {
     const then = trafficBefore[i] ?? now
     const perSecond = (what: 'bytes' | 'datagrams' | 'probes'): number =>
@@ -173,6 +181,7 @@ async function costOf(nodes: readonly CrowdNode[], forMs: number) {
   })
   return {
     busyShare: share,
+    freeBytes,
     cpuPercent: after.map((cost, i) => ((cost.cpuSeconds - (before[i]?.cpuSeconds ?? 0)) * 100_000) / tookMs),
     residentMb: after.map((cost) => cost.residentBytes / 1_048_576),
     kilobytesPerSecond: rates.map(({ bytes }) => bytes / 1_000),
