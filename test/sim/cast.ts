@@ -1,4 +1,4 @@
-import type { Identity } from '../../src/contract/index.ts'
+import { MidwatchError, type Identity } from '../../src/contract/index.ts'
 import type { Path } from '../support/virtual-network.ts'
 import { beginLying } from './liars.ts'
 import type { Action } from './schedule.ts'
@@ -116,7 +116,11 @@ export class Cast {
     const identity = action.removes ? this.#removable.at(-1) : undefined
     const isKnown = identity !== undefined && grid.table.get(identity) !== undefined
     if (isKnown) this.#stage.removed.add(identity)
-    grid.changeKey(isKnown ? [{ identity, id: 'removed' }] : []).catch(this.#onError)
+    grid.changeKey(isKnown ? [{ identity, id: 'removed' }] : []).catch((error: unknown) => {
+      // Changes that follow on each other too fast are refused: that is no fault.
+      if (!(error instanceof MidwatchError)) this.#onError(error)
+      if (isKnown) this.#stage.removed.delete(identity)
+    })
   }
 
   #join(action: Kind<'join'>): void {

@@ -93,6 +93,16 @@ describe('probes of another node', () => {
     expect(ok[2]!.atMs - ok[0]!.atMs).toBeLessThan(200)
   })
 
+  it('stay within about twice the usual rate on a way that loses two in five', async () => {
+    const { clock, prober, world, requests } = probing()
+    const die = dieOf(5)
+    Object.defineProperty(world, 'answers', { get: () => die() < 0.36 })
+    prober.setPeers([a, b], 1_000)
+    await clock.advance(300_000)
+    expect(requests()).toBeGreaterThan(600)
+    expect(requests()).toBeLessThan(2 * (2 * 300 + 30) * 1.1)
+  })
+
   it('that rang late because this process was held up prove nothing', async () => {
     const { clock, prober, samples, world, requests } = probing()
     prober.setPeers([a], 1_000)

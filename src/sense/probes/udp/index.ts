@@ -46,6 +46,11 @@ const TIMING = {
   /** So is a first answer after losses: as many quick probes as a link that flapped may have to answer before it counts as up again. */
   welcomeProbes: 12,
   welcomeEveryMs: 70,
+  /**
+   * Quick probes that one peer may get at once; each period allows one more. Enough to see two outages begin and end, and in the long run no
+   * more than twice the usual rate: on a way that loses two in five, every loss and every answer would set off more than one new probe.
+   */
+  quickProbes: 30,
   /** Failures in a row after which the quick probes stop. */
   confirmed: 4,
   /** A timer that fires this late shows that this process stalled. What arrived meanwhile still lies in the socket: read it first. */
@@ -67,6 +72,8 @@ type Peer = {
   missed: Map<number, number>
   smoothedRttMs: number | null
   failures: number
+  /** Quick probes that it may still get, as of `atMs`. */
+  quick: { left: number; atMs: number }
   timers: Set<() => void>
 }
 
@@ -101,6 +108,7 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
       missed: new Map(),
       smoothedRttMs: null,
       failures: 0,
+      quick: { left: TIMING.quickProbes, atMs: clock.monoMs() },
       timers: new Set(),
     }
     peers.set(identity, peer)
@@ -128,6 +136,15 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     )
   }
 
+  /** Takes as many of so many quick probes as it may get now. */
+  function takeQuick(peer: Peer, count: number): number {
+    const now = clock.monoMs()
+    const left = Math.min(TIMING.quickProbes, peer.quick.left + (now - peer.quick.atMs) / everyMs)
+    const taken = Math.min(count, Math.floor(left))
+    peer.quick = { left: left - taken, atMs: now }
+    return taken
+  }
+
   function wait(identity: Identity, peer: Peer, sequence: number, timeoutMs: number, mayGrace: boolean): () => void {
     const dueMs = clock.monoMs() + timeoutMs
     return later(peer, timeoutMs, () => {
@@ -150,8 +167,10 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     }
     counters.lost++
     peer.failures++
-    if (peer.failures === 1)
-      for (const delayMs of TIMING.confirmAtMs) later(peer, delayMs, () => peer.failures > 0 && probe(identity, peer))
+    if (peer.failures === 1) {
+      const quick = TIMING.confirmAtMs.slice(0, takeQuick(peer, TIMING.confirmAtMs.length))
+      for (const delayMs of quick) later(peer, delayMs, () => peer.failures > 0 && probe(identity, peer))
+    }
     if (peer.failures >= 2) options.onUnanswered(identity)
   }
 
@@ -175,8 +194,10 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     // What the peer spent between receiving and answering is not the way's; a peer that claims more than the whole is not believed.
     const rttMs = Math.max(0, now - sentMs - (atPeerMs >= 0 && atPeerMs <= now - sentMs ? atPeerMs : 0))
     peer.smoothedRttMs = peer.smoothedRttMs === null ? rttMs : peer.smoothedRttMs + (rttMs - peer.smoothedRttMs) / 8
-    if (peer.failures >= TIMING.confirmed)
-      for (let i = 1; i <= TIMING.welcomeProbes; i++) later(peer, i * TIMING.welcomeEveryMs, () => probe(identity, peer))
+    if (peer.failures >= TIMING.confirmed) {
+      const quick = takeQuick(peer, TIMING.welcomeProbes)
+      for (let i = 1; i <= quick; i++) later(peer, i * TIMING.welcomeEveryMs, () => probe(identity, peer))
+    }
     peer.failures = 0
     tell(identity, true, rttMs, false)
   }
