@@ -1,4 +1,5 @@
 import type { Degraded } from '../contract/index.ts'
+import { createAllowance, type Allowance } from './allowance.ts'
 import type { Clock } from '../platform/index.ts'
 import type { NodeKeys } from './keys.ts'
 import type { GridOptions } from './ports.ts'
@@ -29,11 +30,14 @@ export class OwnRow {
   #sketched = 0
   #outlivedMs: number | null = null
   #outliveMs: number = RHYTHM.outliveMs
+  readonly #mayPublish: Allowance
+  #waiting = false
   #state: 'silent' | 'speaking' | 'stopped' = 'silent'
 
   constructor(options: OwnRowOptions) {
     this.#options = options
     this.#keys = options.keys
+    this.#mayPublish = createAllowance(options.clock, RHYTHM.rowsAtOnce, RHYTHM.rowsAtOnce * RHYTHM.rowsEveryMs)
     this.#row = {
       identity: options.keys.identity,
       publicKey: options.keys.publicKey,
@@ -82,8 +86,15 @@ export class OwnRow {
     this.publish()
   }
 
+  /** At once as a rule. When states turn without end the newest is told once a second: each version costs every node of the grid something. */
   #publishIfSpeaking(): void {
-    if (this.#state === 'speaking') this.publish()
+    if (this.#state !== 'speaking' || this.#waiting) return
+    if (this.#mayPublish()) return this.publish()
+    this.#waiting = true
+    this.#options.clock.after(RHYTHM.rowsEveryMs, () => {
+      this.#waiting = false
+      if (this.#state === 'speaking' && !this.#row.left) this.publish()
+    })
   }
 
   publish(): void {

@@ -29,6 +29,9 @@ export const RHYTHM = {
   outliveMostMs: 30_000,
   /** Nobody moves away and back with a start at each end within this. */
   twoPlacesMs: 120_000,
+  /** New versions of its own row that a node tells one after the other, and then one each so often. */
+  rowsAtOnce: 10,
+  rowsEveryMs: 1_000,
   /** The row of a node that said goodbye is kept for so long, so that nobody brings it back. */
   forgetLeftMs: 3_600_000,
 } as const
