@@ -93,7 +93,8 @@ export class OwnRow {
     this.#waiting = true
     this.#options.clock.after(RHYTHM.rowsEveryMs, () => {
       this.#waiting = false
-      if (this.#state === 'speaking' && !this.#row.left) this.publish()
+      if (this.#row.left) return
+      this.#publishIfSpeaking()
     })
   }
 
