@@ -8,13 +8,36 @@ export type Edit = { readonly file: string; readonly find: string; readonly put:
 const root = new URL('../../src/', import.meta.url)
 const once = fileURLToPath(new URL('../support/checked-once.ts', import.meta.url))
 
-/** What is the same for all nodes of a world is worked out once: whether a signature is good, and what a row's bytes say. */
+/**
+ * What is the same for all nodes of a world is worked out once: whether a signature is good, what a row's bytes say, and what is in a datagram
+ * that nobody touched.
+ */
 const MEMOS: readonly Edit[] = [
   { file: 'grid/keys.ts', find: 'export function verifierOf(', put: 'function verifierOfEach(' },
   {
     file: 'grid/keys.ts',
     find: '/** A short public name for a grid',
-    put: `import { checkedOnce } from ${JSON.stringify(once)}\nexport const verifierOf = checkedOnce(verifierOfEach)\n/** A short public name for a grid`,
+    put: `import { checkedOnce, signedHere } from ${JSON.stringify(once)}\nexport const verifierOf = checkedOnce(verifierOfEach)\n/** A short public name for a grid`,
+  },
+  {
+    file: 'grid/keys.ts',
+    find: '(bytes) => new Uint8Array(sign(null, bytes, privateKey))',
+    put: '(bytes) => signedHere(publicKey, bytes, new Uint8Array(sign(null, bytes, privateKey)))',
+  },
+  {
+    file: 'grid/seal.ts',
+    find: 'return Buffer.concat([header, cipher.update(plain), cipher.final(), cipher.getAuthTag()])',
+    put: 'return sealedHere(key, plain, Buffer.concat([header, cipher.update(plain), cipher.final(), cipher.getAuthTag()]))',
+  },
+  {
+    file: 'grid/seal.ts',
+    find: "  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(header)",
+    put: "  const here = openedHere(key, datagram)\n  if (here) return here\n  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(header)",
+  },
+  {
+    file: 'grid/seal.ts',
+    find: 'export type OpenRefusal =',
+    put: `import { openedHere, sealedHere } from ${JSON.stringify(once)}\nexport type OpenRefusal =`,
   },
   { file: 'grid/row.ts', find: 'export function readRow(', put: 'function readRowEach(' },
   {

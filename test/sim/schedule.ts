@@ -36,8 +36,8 @@ export type Action = { readonly atMs: number; readonly forMs: number } & (
 export type Act = { readonly beginMs: number; readonly healMs: number; readonly endMs: number }
 export type Schedule = { readonly seed: number; readonly nodes: number; readonly acts: readonly Act[]; readonly actions: readonly Action[] }
 
-const SETTLE_MS = 10_000
-export const QUIET_MS = 22_000
+const SETTLE_MS = 8_000
+const QUIET_MS = 18_000
 const HOUR_MS = 3_600_000
 
 /** The story of a seed: 4 to 12 nodes, one to three acts. */
@@ -45,7 +45,8 @@ export function scheduleOf(seed: number): Schedule {
   const die = dieOf(Math.imul(seed, 2_654_435_761) ^ 0x5eed)
   const int = (below: number): number => Math.floor(die() * below)
   const among = <T>(options: readonly T[]): T => options[int(options.length)] as T
-  const nodes = 4 + int(9)
+  // Fewer of the larger ones: what they cost grows with the square.
+  const nodes = 4 + Math.floor(die() ** 3 * 9)
   const some = (count: number): number[] => {
     const left = Array.from({ length: nodes }, (_, node) => node)
     return Array.from({ length: Math.min(count, nodes) }, () => left.splice(int(left.length), 1)[0] as number).sort((a, b) => a - b)
@@ -86,7 +87,7 @@ export function scheduleOf(seed: number): Schedule {
       case 'restart':
         return { ...when, type, node: int(nodes), memory: among(['kept', 'kept', 'lost', 'snapshot']), ageMs: 5_000 * (1 + int(8)) }
       case 'join':
-        return { ...when, type, count: die() < 0.15 ? 12 : 1 + int(3), leave: die() < 0.5 }
+        return { ...when, type, count: die() < 0.08 ? 12 : 1 + int(3), leave: die() < 0.5 }
       case 'copy':
         return { ...when, type, node: int(nodes) }
       case 'rekey':
@@ -117,9 +118,9 @@ export function scheduleOf(seed: number): Schedule {
   const TYPES: readonly Action['type'][] = [
     'cut', 'cut', 'cut', 'rough', 'rough', 'stall', 'clock', 'restart', 'restart', 'restart', 'join', 'copy', 'rekey', 'targets', 'lie', 'lie', 'lie', 'flood',
   ] // prettier-ignore
-  const actCount = 1 + int(3)
+  const actCount = among([1, 1, 2, 3])
   for (let act = 0, beginMs = SETTLE_MS; act < actCount; act++) {
-    const healMs = beginMs + 20_000 + int(15_000)
+    const healMs = beginMs + 18_000 + int(14_000)
     const count = 2 + int(5)
     for (let at = 0; at < count; at++) {
       const atMs = beginMs + int(healMs - beginMs - 9_000)

@@ -1,27 +1,52 @@
+import type { KeyObject } from 'node:crypto'
+
 type Verifier = (bytes: Uint8Array, signature: Uint8Array) => boolean
+
+const MAX_CHARS = 20_000_000
+const answers = new Map<string, boolean>()
+let chars = 0
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+function remember(key: string, answer: boolean): boolean {
+  chars += key.length
+  if (chars > MAX_CHARS) {
+    answers.clear()
+    chars = key.length
+  }
+  answers.set(key, answer)
+  return answer
+}
 
 /** Checks each signature once for all nodes of a world together: what one of them found out is true for the others, and it is the dear part. */
 export function checkedOnce(verifierOf: (publicKey: Uint8Array) => Verifier): (publicKey: Uint8Array) => Verifier {
-  const answers = new Map<string, boolean>()
-  let chars = 0
-  const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
   return (publicKey) => {
     const owner = text(publicKey)
+    let verify: Verifier | null = null
     return (bytes, signature) => {
       const key = owner + text(signature) + text(bytes)
-      let answer = answers.get(key)
-      if (answer === undefined) {
-        answer = verifierOf(publicKey)(bytes, signature)
-        chars += key.length
-        if (chars > 20_000_000) {
-          answers.clear()
-          chars = key.length
-        }
-        answers.set(key, answer)
-      }
-      return answer
+      return answers.get(key) ?? remember(key, (verify ??= verifierOf(publicKey))(bytes, signature))
     }
   }
+}
+
+/** What was signed here need not be checked at all. */
+export function signedHere(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Uint8Array {
+  remember(text(publicKey) + text(signature) + text(bytes), true)
+  return signature
+}
+
+const sealed = new WeakMap<Uint8Array, { readonly key: KeyObject; readonly plain: Uint8Array }>()
+
+/** What was sealed here, and arrives as the very object that left, need not be deciphered. */
+export function sealedHere(key: KeyObject, plain: Uint8Array, datagram: Uint8Array): Uint8Array {
+  sealed.set(datagram, { key, plain })
+  return datagram
+}
+
+export function openedHere(key: KeyObject, datagram: Uint8Array): Uint8Array | null {
+  const known = sealed.get(datagram)
+  return known?.key.equals(key) ? known.plain : null
 }
 
 /** Reads each value once for all nodes of a world together. Only for answers that nobody changes. */
