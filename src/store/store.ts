@@ -232,7 +232,9 @@ export async function createStore(options: StoreOptions, path: string | null, st
     const written = flush().then(() => ask({ type: 'close' }))
     const { promise: late, resolve: giveUp } = Promise.withResolvers<void>()
     const cancel = clock.after(CLOSE_MS, giveUp)
-    await Promise.race([Promise.all([written, rescuing]), late]).catch((error: unknown) => tell(`not all was written: ${asMidwatchError(error).message}`))
+    await Promise.race([Promise.all([written, rescuing]), late]).catch((error: unknown) =>
+      tell(`not all was written: ${asMidwatchError(error).message}`),
+    )
     cancel()
     await thread?.end()
   }

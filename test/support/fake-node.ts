@@ -107,7 +107,10 @@ export const fakeWhy: Why = {
 /** The day before AT: lost for four minutes, four hours ago. */
 const minuteMs = (minute: number): number => Date.parse(AT) - (1_440 - minute) * 60_000
 const turn = (seq: number, minute: number, from: LinkState, to: LinkState): TimelineEntry => ({
-  ...{ seq, at: new Date(minuteMs(minute)).toISOString(), text: `${from} ${to}`, tone: 'plain' },
+  seq,
+  at: new Date(minuteMs(minute)).toISOString(),
+  text: `${from} ${to}`,
+  tone: 'plain',
   event: { type: 'link.changed', fromNode: 'fra-1', toName: 'ams-2', toType: 'node', kind: 'udp', from, to, dead: null, detail: null },
 })
 export const fakeHistory: History = {

@@ -69,16 +69,16 @@ export class VirtualWorld {
   host(host: string): VirtualHost {
     const inner: Inner = { isAlive: true, stalledUntilMs: 0, wallShiftMs: 0, onDatagram: () => {}, onStream: null }
     this.#hosts.set(host, inner)
-    const world = this
     const startedAtMs = this.#nowMs
     const monoStartMs = Math.floor(this.#die() * 1e6)
     const skewMs = Math.floor(this.#die() * 10_000) - 5_000
     const after = (delayMs: number, callback: () => void): (() => void) => {
-      let cancel = this.#agenda.add(this.#nowMs + Math.max(0, delayMs), function ring(this: void) {
+      const ring = (): void => {
         if (!inner.isAlive) return
-        if (inner.stalledUntilMs <= world.#nowMs) callback()
-        else cancel = world.#agenda.add(inner.stalledUntilMs, ring)
-      })
+        if (inner.stalledUntilMs <= this.#nowMs) callback()
+        else cancel = this.#agenda.add(inner.stalledUntilMs, ring)
+      }
+      let cancel = this.#agenda.add(this.#nowMs + Math.max(0, delayMs), ring)
       return () => cancel()
     }
     return {
