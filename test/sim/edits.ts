@@ -70,9 +70,9 @@ export const GUARDS: Readonly<Record<string, readonly Edit[]>> = {
       put: '',
     },
     {
-      file: 'grid/grid.ts',
+      file: 'grid/listening.ts',
       find: 'sendRows(from, message.identities)',
-      put: 'sendRows(from, message.identities.filter((one) => one === this.#self))',
+      put: 'sendRows(from, message.identities.filter((one) => one === this.#options.self))',
     },
     { file: 'grid/grid.ts', find: '    const port = {\n', put: '    const port = {\n      self: this.#self,\n' },
     { file: 'grid/comparing.ts', find: '    this.sendRows(from, newer)\n', put: '' },

@@ -1,7 +1,7 @@
 import { encode } from 'cborg'
 import { createHash } from 'node:crypto'
 import type { Identity, Lie } from '../../src/contract/index.ts'
-import { keysOf, type Signed } from '../../src/grid/index.ts'
+import type { NodeKeys, Signed } from '../../src/grid/index.ts'
 import { identityBytes } from '../../src/grid/keys.ts'
 import { rowMessages } from '../../src/grid/parts.ts'
 import { MAX_MESSAGE_BYTES } from '../../src/grid/rhythm.ts'
@@ -13,8 +13,8 @@ import { callSealed } from '../../src/grid/stream.ts'
 import { beatOf } from '../../src/grid/table.ts'
 import { encodeMessage, encodePacket, type Message } from '../../src/grid/wire.ts'
 import { every } from '../../src/platform/index.ts'
-import { GRID_KEY, hostOf, targetClaim, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
-import { dieOf, randomnessOf } from '../support/virtual-network.ts'
+import { GRID_KEY, hostOf, keysAt, targetClaim, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
+import { dieOf } from '../support/virtual-network.ts'
 import type { LieKind } from './schedule.ts'
 import type { Deed, Seat, Stage } from './stage.ts'
 
@@ -26,7 +26,7 @@ const CREDIT_MS = 3_000
 type Liar = {
   readonly stage: Stage
   readonly node: VirtualNode
-  readonly keys: ReturnType<typeof keysOf>
+  readonly keys: NodeKeys
   readonly size: number
   readonly die: () => number
   /** Says something as itself, or as another. */
@@ -46,7 +46,7 @@ export function beginLying(stage: Stage, number: number, kind: LieKind, size: nu
   const liar: Liar = {
     stage,
     node,
-    keys: keysOf(randomnessOf(dieOf(7_000 + number)).bytes(32)),
+    keys: keysAt(number),
     size,
     die: dieOf(number * 7_919 + size),
     say(to, messages, as = node.identity) {

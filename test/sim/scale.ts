@@ -1,7 +1,8 @@
 import type { LinkClaim } from '../../src/grid/index.ts'
 import { RHYTHM } from '../../src/grid/index.ts'
 import { every } from '../../src/platform/index.ts'
-import { hashOf, hostOf, targetClaim, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
+import { signRow } from '../../src/grid/row.ts'
+import { hashOf, hostOf, keysAt, targetClaim, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
 import { VirtualWorld } from '../support/virtual-network.ts'
 
 const LINKS = 15
@@ -10,6 +11,7 @@ const NODES_PER_SITE = 20
 const SETTLE_MS = 20_000
 const STEADY_MS = 60_000
 const PROBE_MS = 1_000
+const START_MS = 1_000
 
 export const SCALE = {
   /** Gossip rounds until all know that a row changed. */
@@ -34,9 +36,12 @@ export async function scale(count: number, say: (line: string) => void, steadyMs
   const world = new VirtualWorld(count)
   const nodes = Array.from({ length: count }, (_, index) => virtualNode(world, index, { probes: false, seeds: seedsOf(index, count) }))
   for (const [index, node] of nodes.entries()) node.grid.setLinks(linksOf(nodes, index), [])
-  for (const node of nodes) node.start()
-  const rows = nodes.flatMap((node) => node.grid.table.get(node.identity)?.signed ?? [])
-  for (const node of nodes) for (const row of rows) node.grid.applyRow(row)
+  // The rows as their owners will sign them when they start, a moment from now: this is what a node keeps on its disk.
+  const rows = nodes.map((node, index) => signRow({ ...node.grid.row, version: node.grid.row.version + 1 }, keysAt(index)))
+  for (const [index, node] of nodes.entries()) {
+    for (const [owner, row] of rows.entries()) if (owner !== index) node.grid.applyRow(row)
+    node.host.clock.after(node.host.random.int(START_MS), () => node.start())
+  }
   const probes = new Map<VirtualNode, number>()
   for (const [index, node] of nodes.entries())
     every(node.host.clock, PROBE_MS, () => probes.set(node, (probes.get(node) ?? 0) + probe(world, nodes, index)))

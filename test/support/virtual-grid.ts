@@ -63,7 +63,7 @@ export const GRID_KEY = randomnessOf(dieOf(1)).bytes(32)
 export function virtualNode(world: VirtualWorld, index: number, options: VirtualNodeOptions = {}): VirtualNode {
   const host = world.host(options.at ?? hostOf(index))
   const { clock, random, network } = host
-  const keys = watched(keysOf(randomnessOf(dieOf(7_000 + index)).bytes(32)), options.onSigned)
+  const keys = watched(keysAt(index), options.onSigned)
   const events: (GridEvent & { atMs: number })[] = []
   const written = { incarnation: options.incarnation ?? 1, ring: options.ring ?? ringStateOf(options.gridKey ?? GRID_KEY) }
   const links = new OwnLinks(clock)
@@ -170,6 +170,10 @@ export function virtualNode(world: VirtualWorld, index: number, options: Virtual
       grid.stop()
     },
   }
+}
+
+export function keysAt(index: number): NodeKeys {
+  return keysOf(randomnessOf(dieOf(7_000 + index)).bytes(32))
 }
 
 function watched(keys: NodeKeys, onSigned: (bytes: Uint8Array) => void = () => {}): NodeKeys {
