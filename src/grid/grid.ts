@@ -3,8 +3,8 @@ import { formatAddress, pick, type Address, type ByteStream } from '../platform/
 import { Asking } from './asking.ts'
 import { Comparing } from './comparing.ts'
 import { Lies } from './lies.ts'
-import type { KeyName } from './keys.ts'
 import { LINES, Lines, type Holder } from './lines.ts'
+import { Listening } from './listening.ts'
 import { Meetings, type Doorkeeper } from './meetings.ts'
 import { MEMBERSHIP, Members, type MemberView } from './members.ts'
 import { OwnRow } from './own-row.ts'
@@ -14,16 +14,16 @@ import { paceOf, RHYTHM, type Pace } from './rhythm.ts'
 import type { LinkClaim, Row, Signed } from './row.ts'
 import { Rekeying } from './rekeying.ts'
 import type { KeyRing } from './ring.ts'
-import { createOpener, type Opener, type Session } from './seal.ts'
 import type { Figure } from './sketch.ts'
 import { RowTable, type Strangers } from './table.ts'
 import { Talk } from './talk.ts'
-import { decodePacket, encodeMessage, type Message } from './wire.ts'
+import { encodeMessage } from './wire.ts'
 
 /** What is seldom said in a large grid must not be said by all at once. */
 const WIDE_SPREAD = 0.25
 /** Seeds called at a time: a grid of thousands remembers thousands. */
 const SEEDS_AT_ONCE = 8
+
 /**
  * One node's part in the grid: its own row, everyone else's, who is alive, and the talk that keeps all nodes' tables the same.
  * A state machine over clock, randomness and network, so that a simulator can run it unchanged.
@@ -31,11 +31,9 @@ const SEEDS_AT_ONCE = 8
 export class Grid {
   readonly table = new RowTable()
   readonly counters: GridCounters = newCounters()
-  /** Where the last datagram came from that was refused, by the counter that it went to. */
-  readonly refusedFrom: Partial<Record<keyof GridCounters, string>> = {}
   readonly #options: GridOptions
   readonly #self: Identity
-  readonly #opener: Opener
+  readonly #listening: Listening
   readonly #own: OwnRow
   readonly #members: Members
   readonly #lies: Lies
@@ -50,13 +48,11 @@ export class Grid {
   #running = false
   #stopped = false
   #callingSeeds = false
-  #hearsDatagrams = false
 
   constructor(options: GridOptions) {
     const { clock, random, network, ring, keys } = options
     this.#options = options
     this.#self = keys.identity
-    this.#opener = createOpener(ring, clock)
     this.#own = new OwnRow({
       ...options,
       table: this.table,
@@ -90,7 +86,7 @@ export class Grid {
       holders: () => this.#holders(),
       open: (address) => this.#meetings.openLine(address),
       packet: (messages) => this.#talk.packet(messages),
-      onPacket: (from, packet, key) => this.#take(from, decodePacket(packet), key, null),
+      onPacket: (from, packet, key) => this.#running && this.#listening.overLine(from, packet, key),
       // Newer by two beats, so that who held this node for dead believes it at once.
       onOpened: () => void this.#own.refute(0),
       onMissing: (identity) => this.#asking.unanswered(identity),
@@ -102,7 +98,7 @@ export class Grid {
       ring,
       self: this.#self,
       lines: this.#lines,
-      hearsDatagrams: () => this.row.address !== null || this.#hearsDatagrams,
+      hearsDatagrams: () => this.row.address !== null || this.hearsDatagrams,
       incarnation: () => this.row.incarnation,
       audience: () => this.#audience(),
       gridSize: () => this.table.size,
@@ -163,6 +159,18 @@ export class Grid {
         return pulse && encodeMessage({ type: 'pulse', ...pulse })
       },
     })
+    this.#listening = new Listening({
+      ...options,
+      self: this.#self,
+      table: this.table,
+      counters: this.counters,
+      members: this.#members,
+      talk: this.#talk,
+      rekeying: this.#rekeying,
+      comparing: this.#comparing,
+      asking: this.#asking,
+      merging: this.#merging,
+    })
   }
 
   get self(): Identity {
@@ -183,6 +191,11 @@ export class Grid {
     return this.#options.ring
   }
 
+  /** Where the last one came from that was refused, by the counter that it went to. */
+  get refusedFrom(): Listening['refusedFrom'] {
+    return this.#listening.refusedFrom
+  }
+
   /** Changes the grid's key; those in `remove` do not get the new one. Resolves when this node has taken it. Errors: MW_REMOVED. */
   changeKey(remove: readonly { readonly identity: Identity; readonly id: string }[] = []): Promise<void> {
     return this.#rekeying.change(remove)
@@ -197,7 +210,7 @@ export class Grid {
   start(): void {
     this.#running = true
     if (!this.ring.outcast) this.#talk.start()
-    this.#options.network.onDatagram((bytes, from) => this.#receive(bytes, from))
+    this.#options.network.onDatagram((bytes, from) => this.#running && this.#listening.datagram(bytes, from))
     this.#own.start()
     this.#rekeying.start()
     const always = (everyMs: number) => (): number => everyMs
@@ -294,7 +307,7 @@ export class Grid {
 
   /** Has any datagram of another node reached this one since its start? */
   get hearsDatagrams(): boolean {
-    return this.#hearsDatagrams
+    return this.#listening.hearsDatagrams
   }
 
   get isIsolated(): boolean {
@@ -309,7 +322,7 @@ export class Grid {
   /** A peer left probes unanswered: others are asked. */
   unanswered(identity: Identity): void {
     // Where streams work and no datagram ever came in, an answer that is missing says nothing of the peer.
-    const isDeaf = !this.#hearsDatagrams && (this.row.address === null || this.counters.exchangesCalled > 0)
+    const isDeaf = !this.hearsDatagrams && (this.row.address === null || this.counters.exchangesCalled > 0)
     if (!isDeaf) this.#asking.unanswered(identity)
   }
 
@@ -336,83 +349,7 @@ export class Grid {
     return up.length > 0 ? up : within(this.#members.others('suspect', 'down'))
   }
 
-  // ── Listening ──
-
-  #refuse(kind: keyof GridCounters, source: Address | null): void {
-    this.counters[kind]++
-    this.refusedFrom[kind] = source?.host ?? 'a line'
-  }
-
-  #receive(bytes: Uint8Array, source: Address): void {
-    if (!this.#running) return
-    const opened = this.#opener.open(bytes)
-    if (!opened.ok) {
-      if (opened.why === 'not-authentic') this.#rekeying.unreadable(source.host)
-      return this.#refuse(REFUSALS[opened.why], source)
-    }
-    const packet = decodePacket(opened.plain)
-    if (packet && !ownsSession(opened.session, packet.sender)) return this.#refuse('refusedStale', source)
-    this.#take(packet?.sender ?? null, packet, opened.session.gridKey, source)
-  }
-
-  /** Takes in a packet, from an address or, when that is null, over the line of a node that proved who it is. `key`: what it was sealed with. */
-  #take(from: Identity | null, packet: ReturnType<typeof decodePacket>, key: KeyName, source: Address | null): void {
-    if (!this.#running) return
-    const isOut = packet !== null && (this.ring.isRemoved(packet.sender) || this.ring.outcast !== null)
-    if (!packet || isOut || packet.sender !== from || packet.sender === this.#self) {
-      return this.#refuse('refusedStale', source)
-    }
-    const known = this.table.get(packet.sender)
-    if (known && packet.incarnation < known.row.incarnation) {
-      this.#refuse('refusedStale', source)
-      // Old packets played again, or a node set back to an earlier state: told what it said since, it will go beyond that.
-      this.#comparing.remind(packet.sender)
-      return
-    }
-    this.counters.packetsOpened++
-    this.counters.messagesUnreadable += packet.unreadable
-    this.#members.heard(packet.sender, source ? 'datagram' : 'line')
-    if (source) this.#hearsDatagrams = true
-    if (source && known) this.#talk.heardFrom(known.row, source)
-    this.#rekeying.heard(packet.sender, key)
-    // Nobody comes in by a key that was replaced: a removed node holds it too, and could make up any name.
-    const strangers = key === this.ring.current.name ? 'welcome' : 'refused'
-    for (const message of packet.messages) this.#handle(packet.sender, message, source, strangers)
-  }
-
-  #handle(from: Identity, message: Message, source: Address | null, strangers: Strangers): void {
-    switch (message.type) {
-      case 'probe':
-        // Over a line it would say nothing of the way that datagrams take.
-        return source === null ? undefined : this.#options.onProbe(from, message.payload)
-      case 'ping':
-        return this.#talk.send(from, { type: 'ack', nonce: message.nonce })
-      case 'ack':
-        return this.#asking.ack(from, message.nonce)
-      case 'ping-req':
-        return this.#asking.pingFor(from, message.subject, message.nonce)
-      case 'rumour':
-        this.counters.rumours++
-        return this.#asking.rumour(from, message)
-      case 'summary':
-        return this.#comparing.summary(from, message.hash)
-      case 'versions':
-        return this.#comparing.versions(from, message)
-      case 'want':
-        return this.#comparing.sendRows(from, message.identities)
-      case 'digest':
-        return this.#comparing.digest(from, message.ranges)
-      case 'row':
-      case 'row-part':
-        return this.#merging.rowFrom({ identity: from, address: source }, message, strangers)
-      case 'pulse':
-        return this.#merging.pulse(message)
-      case 'sketch':
-        return this.#merging.sketch(message)
-      case 'key':
-        return this.#rekeying.told(from, message)
-    }
-  }
+  // ── What others say ──
 
   /** Merges a row that comes from elsewhere: a peer, or this node's own disk. */
   applyRow(signed: Signed, strangers: Strangers = 'welcome'): void {
@@ -474,17 +411,4 @@ export class Grid {
     }
     next()
   }
-}
-
-const REFUSALS = {
-  malformed: 'refusedMalformed',
-  'too-many-sessions': 'refusedTooManySessions',
-  'not-authentic': 'refusedNotAuthentic',
-  replayed: 'refusedReplayed',
-} as const
-
-/** A session speaks for one node. */
-function ownsSession(session: Session, sender: Identity): boolean {
-  session.owner ??= sender
-  return session.owner === sender
 }
