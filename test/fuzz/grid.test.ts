@@ -7,10 +7,11 @@ import { identityBytes } from '../../src/grid/keys.ts'
 import { inContext } from '../../src/grid/row.ts'
 import { callSealed } from '../../src/grid/stream.ts'
 import { encodeMessage } from '../../src/grid/wire.ts'
-import type { Address, ByteStream } from '../../src/platform/index.ts'
+import type { ByteStream } from '../../src/platform/index.ts'
 import { keysNumber, localStreams, signedPulse, signedRow } from '../support/grid-makers.ts'
-import { GRID_KEY, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
-import { dieOf, randomnessOf, VirtualWorld, type VirtualHost } from '../support/virtual-network.ts'
+import { hearingNode } from '../support/hearing-node.ts'
+import { GRID_KEY, type VirtualNode } from '../support/virtual-grid.ts'
+import { dieOf, randomnessOf } from '../support/virtual-network.ts'
 import { openDatagram, sealerOf } from '../support/wire-format.ts'
 import { bytesOf, recordedGrid } from '../upgrade/recording.ts'
 import { fuzz, heapBytes } from './support/fuzz.ts'
@@ -26,19 +27,7 @@ const HONEST = keysNumber(901)
 
 /** A node that listens, and the hand of a stranger on its wire. */
 function target(seed: number) {
-  const world = new VirtualWorld(seed)
-  let listener: (bytes: Uint8Array, from: Address) => void = () => {}
-  const makeHost = world.host.bind(world)
-  world.host = (name): VirtualHost => {
-    const host = makeHost(name)
-    const onDatagram: typeof host.network.onDatagram = (to) => {
-      listener = to
-      host.network.onDatagram(to)
-    }
-    return { ...host, network: { ...host.network, onDatagram } }
-  }
-  const node = virtualNode(world, 5, { seeds: [] })
-  node.start()
+  const { node, world, hear } = hearingNode(seed)
   const honest = sealerOf(GRID_KEY, randomnessOf(dieOf(seed)))
   let version = 0
   let heard = 0
@@ -46,7 +35,7 @@ function target(seed: number) {
     node,
     /** What came, and some time for what follows of it. */
     async hears(datagram: Uint8Array): Promise<void> {
-      listener(datagram, { host: '10.66.0.1', port: 666 })
+      hear(datagram)
       if (++heard % 100 === 0) await world.run(50)
     },
     world,
@@ -54,7 +43,7 @@ function target(seed: number) {
     async stillListens(): Promise<void> {
       await world.run(1_100)
       const row = encodeMessage({ type: 'row', ...signedRow(HONEST, { id: 'honest', address: '10.0.0.77:8777', version: ++version }) })
-      listener(honest(asCbor([identityBytes(HONEST.identity), 1, [decode(row)]])), { host: '10.0.0.77', port: 8777 })
+      hear(honest(asCbor([identityBytes(HONEST.identity), 1, [decode(row)]])), '10.0.0.77')
       expect(node.grid.table.get(HONEST.identity)?.row.version).toBe(version)
     },
   }
