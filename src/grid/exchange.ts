@@ -1,6 +1,7 @@
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { z } from 'zod'
 import { LIMITS, type Identity } from '../contract/index.ts'
+import { readCbor } from './cbor.ts'
 import { identityBytes, identityFrom } from './keys.ts'
 import type { Signed } from './row.ts'
 import type { SealedStream } from './stream.ts'
@@ -33,13 +34,7 @@ type Frame = z.infer<typeof Frame>
 
 async function receive(stream: SealedStream): Promise<Frame | null> {
   const bytes = await stream.receive()
-  if (!bytes) return null
-  try {
-    const parsed = Frame.safeParse(decode(bytes))
-    return parsed.success ? parsed.data : null
-  } catch {
-    return null
-  }
+  return bytes && readCbor(Frame, bytes)
 }
 
 /** Runs the caller's side. Answers this node's address as the peer sees it, or null when the exchange broke off. */

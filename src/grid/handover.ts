@@ -1,6 +1,7 @@
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { z } from 'zod'
 import { LIMITS } from '../contract/index.ts'
+import { readCbor } from './cbor.ts'
 import type { KeyName } from './keys.ts'
 import type { KeyRing } from './ring.ts'
 import type { Signed } from './row.ts'
@@ -40,20 +41,13 @@ function send(stream: SealedStream, changes: readonly Signed[], lacksOrigin: boo
 async function receive(stream: SealedStream): Promise<{ changes: Signed[]; lacksOrigin: boolean } | null> {
   const changes: Signed[] = []
   for (;;) {
-    const frame = read(await stream.receive())
+    const bytes = await stream.receive()
+    const frame = bytes && readCbor(Frame, bytes)
     if (frame?.[0] === 'done') return { changes, lacksOrigin: frame[1] }
     if (!frame || changes.length >= LIMITS.keyChanges) {
       stream.destroy()
       return null
     }
     changes.push({ bytes: frame[1], signature: frame[2] })
-  }
-}
-
-function read(bytes: Uint8Array | null): z.infer<typeof Frame> | null {
-  try {
-    return bytes && (Frame.safeParse(decode(bytes)).data ?? null)
-  } catch {
-    return null
   }
 }

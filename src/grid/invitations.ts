@@ -1,9 +1,10 @@
 import { createHash, hkdfSync } from 'node:crypto'
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { z } from 'zod'
 import { HostPort, Identity, LIMITS, MidwatchError } from '../contract/index.ts'
 import { plainHost, type ByteStream, type Clock, type Randomness } from '../platform/index.ts'
 import { createAllowance } from './allowance.ts'
+import { readCbor } from './cbor.ts'
 import { callSealed, type SealedStream } from './stream.ts'
 
 /**
@@ -93,7 +94,7 @@ export function createInvitations(options: InvitationsOptions): Invitations {
     async answer(hint, stream) {
       const invitation = Buffer.from(hint).toString('hex')
       const bytes = await stream.receive()
-      const request = bytes && parse(Request, bytes)
+      const request = bytes && readCbor(Request, bytes)
       if (request && options.isRemoved(request[1])) {
         refused('a removed node asked to come back under its old identity')
         stream.send(encode(['removed']))
@@ -118,7 +119,7 @@ export function readToken(text: string): { secret: Uint8Array; addresses: string
   const token = text.trim().split(/\s+/).at(-1) ?? ''
   const bytes =
     token.startsWith(PREFIX) && token.length < 4_096 ? new Uint8Array(Buffer.from(token.slice(PREFIX.length), 'base64url')) : null
-  const parsed = bytes && parse(Token, bytes)
+  const parsed = bytes && readCbor(Token, bytes)
   if (!parsed) throw new MidwatchError('MW_INVITATION', 'the text does not begin with mw1. or is cut short')
   return { secret: parsed[0], addresses: parsed[1] }
 }
@@ -146,8 +147,8 @@ export async function acceptInvitation(
     sealed?.send(encode(['join', identity]))
     const bytes = (await sealed?.receive()) ?? null
     sealed?.end()
-    if (bytes && parse(Removed, bytes)) throw new MidwatchError('MW_REMOVED', 'the grid removed the node with this identity')
-    const grant = bytes && parse(Grant, bytes)
+    if (bytes && readCbor(Removed, bytes)) throw new MidwatchError('MW_REMOVED', 'the grid removed the node with this identity')
+    const grant = bytes && readCbor(Grant, bytes)
     if (grant) return { gridKey: grant[1], peers: [address, ...grant[2].filter((peer) => peer !== address)], seenAs: plainHost(grant[3]) }
     // Who refuses hangs up at once; who is busy, or is no Midwatch, lets us wait. Either may be another host with that address: go on.
     if (clock.monoMs() - askedMs < LIMITS.streamIdleMs) refusedBy ??= address
@@ -155,13 +156,4 @@ export async function acceptInvitation(
   }
   if (refusedBy !== null) throw new MidwatchError('MW_JOIN_REFUSED', `${refusedBy} did not accept the invitation`)
   throw new MidwatchError('MW_JOIN_UNREACHABLE', failures.join('; '))
-}
-
-function parse<T extends z.ZodType>(schema: T, bytes: Uint8Array): z.output<T> | null {
-  try {
-    const parsed = schema.safeParse(decode(bytes))
-    return parsed.success ? parsed.data : null
-  } catch {
-    return null
-  }
 }

@@ -1,6 +1,7 @@
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { z } from 'zod'
 import { Degraded, Direction, Label, LIMITS, LINK_DETAILS, LinkState, ProbeKind, type Identity } from '../contract/index.ts'
+import { readCbor } from './cbor.ts'
 import { identityBytes, identityFrom, identityOf, type NodeKeys } from './keys.ts'
 
 /** One link as its observer claims it in its row. Figures travel in pulses, so that a row changes only when a state does. */
@@ -148,7 +149,7 @@ export function signRow(row: Row, keys: NodeKeys): Signed {
 
 /** Reads a row without checking its signature; null when it is not one. */
 export function readRow(encoded: Uint8Array): Row | null {
-  const wire = parse(WireRow, encoded)
+  const wire = readCbor(WireRow, encoded)
   if (!wire) return null
   const [, publicKey, incarnation, version, id, site, address, program, left, degraded, links] = wire
   return {
@@ -181,15 +182,10 @@ export function readRow(encoded: Uint8Array): Row | null {
  * which anybody may have made.
  */
 export function tooLargeBy(signed: Signed): Uint8Array | null {
-  let value: unknown
-  try {
-    value = decode(signed.bytes)
-  } catch {
-    return null
-  }
-  const [publicKey, links] = Array.isArray(value) ? [value[1], value[10]] : []
-  if (!bytes(32).safeParse(publicKey).success || !Array.isArray(links) || links.length <= LIMITS.linksPerRow) return null
-  return publicKey as Uint8Array
+  const wire = readCbor(z.array(z.unknown()), signed.bytes)
+  const publicKey = bytes(32).safeParse(wire?.[1]).data
+  const links = wire?.[10]
+  return publicKey && Array.isArray(links) && links.length > LIMITS.linksPerRow ? publicKey : null
 }
 
 export function signPulse(pulse: Pulse, keys: NodeKeys): Signed {
@@ -199,7 +195,7 @@ export function signPulse(pulse: Pulse, keys: NodeKeys): Signed {
 
 /** Reads a pulse without checking its signature; null when it is not one. */
 export function readPulse(encoded: Uint8Array): Pulse | null {
-  const wire = parse(WirePulse, encoded)
+  const wire = readCbor(WirePulse, encoded)
   if (!wire) return null
   const [, identity, incarnation, beat, version, figures] = wire
   return { identity: identityFrom(identity), incarnation, beat, version, figures }
@@ -211,15 +207,4 @@ export const pulseIsSigned = (signed: Signed, verify: Verifier): boolean => veri
 
 export function inContext(context: string, encoded: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`${context}\0`), encoded])
-}
-
-function parse<T extends z.ZodType>(schema: T, encoded: Uint8Array): z.output<T> | null {
-  let value: unknown
-  try {
-    value = decode(encoded)
-  } catch {
-    return null
-  }
-  const parsed = schema.safeParse(value)
-  return parsed.success ? parsed.data : null
 }

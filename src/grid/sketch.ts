@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { z } from 'zod'
 import { LIMITS, type Identity } from '../contract/index.ts'
+import { readCbor } from './cbor.ts'
 import { identityBytes, identityFrom, type NodeKeys } from './keys.ts'
 import { inContext, type Row, type Signed, type Verifier } from './row.ts'
 
@@ -68,15 +69,9 @@ export function signSketches(row: Row, number: number, figures: readonly Figure[
 
 /** Reads a sketch without checking its signature; null when it is not one. */
 export function readSketch(encoded: Uint8Array): Sketch | null {
-  let value: unknown
-  try {
-    value = decode(encoded)
-  } catch {
-    return null
-  }
-  const parsed = WireSketch.safeParse(value)
-  if (!parsed.success) return null
-  const [, identity, incarnation, number, links, first, bytes] = parsed.data
+  const wire = readCbor(WireSketch, encoded)
+  if (!wire) return null
+  const [, identity, incarnation, number, links, first, bytes] = wire
   const figures = Array.from({ length: bytes.length / 2 }, (_, at): Figure => [
     perMille(bytes[2 * at] as number),
     rttUsOf(bytes[2 * at + 1] as number),

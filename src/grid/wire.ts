@@ -1,6 +1,7 @@
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import { z } from 'zod'
 import { LIMITS, type Identity } from '../contract/index.ts'
+import { readCbor } from './cbor.ts'
 import { identityBytes, identityFrom, type KeyName } from './keys.ts'
 import type { Signed } from './row.ts'
 import type { Rumour } from './rumour.ts'
@@ -198,15 +199,9 @@ export const PACKET_OVERHEAD_BYTES = 1 + 17 + 9 + 2
 
 /** Reads a packet; messages of unknown kinds or of a wrong shape are left out and counted. Null when it is no packet at all. */
 export function decodePacket(plain: Uint8Array): (Packet & { unreadable: number }) | null {
-  let value: unknown
-  try {
-    value = decode(plain)
-  } catch {
-    return null
-  }
-  const envelope = Envelope.safeParse(value)
-  if (!envelope.success) return null
-  const [sender, incarnation, wire] = envelope.data
+  const envelope = readCbor(Envelope, plain)
+  if (!envelope) return null
+  const [sender, incarnation, wire] = envelope
   const messages: Message[] = []
   let unreadable = 0
   for (const [kind, ...fields] of wire) {
