@@ -399,16 +399,17 @@ export class Grid {
     }
   }
 
-  /** Repeats with a spread either way, so that nodes started together do not stay in step. */
+  /** Repeats with a spread either way, so that nodes started together do not stay in step. What is seldom done begins at any time of its period. */
   #repeat(everyMs: () => number, callback: () => void, spread = 0.1): void {
     const { clock, random } = this.#options
     const slot = this.#timers.push(() => {}) - 1
-    const next = (): void => {
-      this.#timers[slot] = clock.after(everyMs() * (1 - spread + (spread * random.int(2_000)) / 1_000), () => {
-        next()
+    const next = (delayMs: number): void => {
+      this.#timers[slot] = clock.after(delayMs, () => {
+        next(spreadMs())
         callback()
       })
     }
-    next()
+    const spreadMs = (): number => everyMs() * (1 - spread + (spread * random.int(2_000)) / 1_000)
+    next(spread === WIDE_SPREAD ? (everyMs() * random.int(1_000)) / 1_000 : spreadMs())
   }
 }

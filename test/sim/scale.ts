@@ -35,7 +35,11 @@ export type ScaleResult = {
 export async function scale(count: number, say: (line: string) => void, steadyMs = STEADY_MS): Promise<ScaleResult> {
   const world = new VirtualWorld(count)
   const nodes = Array.from({ length: count }, (_, index) => virtualNode(world, index, { probes: false, seeds: seedsOf(index, count) }))
-  for (const [index, node] of nodes.entries()) node.grid.setLinks(linksOf(nodes, index), [])
+  for (const [index, node] of nodes.entries()) {
+    const links = linksOf(nodes, index)
+    node.grid.setLinks(links, [])
+    node.grid.setFigures(links.map((_, at) => [0, 500 + 100 * at]))
+  }
   // The rows as their owners will sign them when they start, a moment from now: this is what a node keeps on its disk.
   const rows = nodes.map((node, index) => signRow({ ...node.grid.row, version: node.grid.row.version + 1 }, keysAt(index)))
   for (const [index, node] of nodes.entries()) {
