@@ -115,7 +115,10 @@ export class Cast {
     const { grid } = seat.node
     const identity = action.removes ? this.#removable.at(-1) : undefined
     const isKnown = identity !== undefined && grid.table.get(identity) !== undefined
+    this.#stage.rekeyedMs = this.#stage.world.nowMs
     if (isKnown) this.#stage.removed.add(identity)
+    // Who came a moment ago and is not known yet to the one who changes the key is a stranger to the new one, and has to be invited again.
+    for (const other of this.#stage.running()) if (!grid.table.get(other.node.identity)) this.#stage.kill(other)
     grid.changeKey(isKnown ? [{ identity, id: 'removed' }] : []).catch((error: unknown) => {
       // Changes that follow on each other too fast are refused: that is no fault.
       if (!(error instanceof MidwatchError)) this.#onError(error)
@@ -126,7 +129,7 @@ export class Cast {
   #join(action: Kind<'join'>): void {
     const stage = this.#stage
     const numbers = Array.from({ length: action.count }, () => JOINERS_FROM + this.#joiners++)
-    for (const number of numbers) stage.enter(number)
+    for (const number of numbers) stage.enter(number, action.nat)
     this.#later(action, () => {
       for (const seat of numbers.flatMap((number) => stage.seat(number) ?? [])) {
         if (!action.leave || !seat.node.isRunning) stage.kill(seat)

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 export type Edit = { readonly file: string; readonly find: string; readonly put: string }
 
 const root = new URL('../../src/', import.meta.url)
+const keys = fileURLToPath(new URL('./seeded-keys.ts', import.meta.url))
 const once = fileURLToPath(new URL('../support/checked-once.ts', import.meta.url))
 
 /**
@@ -44,6 +45,20 @@ const MEMOS: readonly Edit[] = [
     file: 'grid/row.ts',
     find: 'export function signPulse(',
     put: `import { readOnce } from ${JSON.stringify(once)}\nexport const readRow = readOnce(readRowEach)\nexport function signPulse(`,
+  },
+]
+
+/** Key pairs of a change of key come from the seed. */
+const SEEDED: readonly Edit[] = [
+  {
+    file: 'grid/x25519.ts',
+    find: "return agreement(generateKeyPairSync('x25519').privateKey)",
+    put: 'return agreement(nextX25519())',
+  },
+  {
+    file: 'grid/x25519.ts',
+    find: 'import { createHash,',
+    put: `import { nextX25519 } from ${JSON.stringify(keys)}\nimport { createHash,`,
   },
 ]
 
@@ -94,7 +109,7 @@ export const GUARDS: Readonly<Record<string, readonly Edit[]>> = {
 
 /** Edits the program's modules as they are loaded from now on. Fails at once where a piece is not there, or not just once. */
 export function editModules(guard: string | null): void {
-  const edits = [...MEMOS, ...(guard === null ? [] : guardOf(guard))]
+  const edits = [...MEMOS, ...SEEDED, ...(guard === null ? [] : guardOf(guard))]
   const texts = new Map<string, string>()
   for (const { file, find, put } of edits) {
     const url = new URL(file, root).href

@@ -159,7 +159,8 @@ export function deafAccuser(stage: Stage, seat: Seat): string | null {
   const quietMs = nowMs - Math.max(seat.arrivedMs, seat.companyMs ?? nowMs)
   const others = seat.node.grid.table.size - 1
   const isOwnFault = stage.faults.some((fault) => fault.isStall && fault.from.has(seat.number) && fault.untilMs > nowMs - quietMs)
-  if (quietMs <= PROMISES.deafMs || others < 2 || isOwnFault) return null
+  // What comes over a line is not seen here.
+  if (quietMs <= PROMISES.deafMs || others < 2 || isOwnFault || stage.isBehindNat(seat)) return null
   return `${seat.node.name} accuses another one, and heard nobody itself for ${Math.round(quietMs)} ms`
 }
 
@@ -178,7 +179,9 @@ export function wrongAboutLife(stage: Stage): string | null {
   const alive = new Set(running.map((seat) => seat.node.identity))
   for (const seat of running) {
     for (const { row } of seat.node.grid.table.entries()) {
-      if (row.identity === seat.node.identity) continue
+      // That a node is dead which nobody can probe shows when its heartbeats have been missing for long.
+      const isKnownLate = row.address === null && !alive.has(row.identity)
+      if (row.identity === seat.node.identity || isKnownLate) continue
       const state = seat.node.grid.member(row.identity)?.state
       if (alive.has(row.identity) !== (state === 'up')) return `${seat.node.name} shows ${nameOf(stage, row.identity)} as ${state}`
     }

@@ -16,6 +16,7 @@ import {
   type Invariant,
 } from './invariants.ts'
 import { Cast } from './cast.ts'
+import { seedKeys } from './seeded-keys.ts'
 import { scheduleOf, type Schedule } from './schedule.ts'
 import { Stage } from './stage.ts'
 
@@ -45,6 +46,7 @@ class Broken extends Error {}
 /** Plays one schedule to its end, or until an invariant does not hold. */
 export async function run(choice: Choice): Promise<Outcome> {
   const schedule = chosen(choice)
+  seedKeys(choice.seed)
   const stage = new Stage(choice.seed, schedule.nodes)
   const play = new Play(stage, schedule)
   const onError = (error: unknown): void => play.fail('no-crash', String(error))
@@ -134,13 +136,18 @@ class Play {
       const stepMs = 1_000 - (world.nowMs % 1_000)
       await world.run(Math.min(stepMs, atMs - world.nowMs))
       if (world.nowMs % PROMISES.windowMs === 0)
-        this.#must('bounded', this.meter.tooMuch(world.nowMs - this.#lieMs <= 2 * PROMISES.windowMs))
+        this.#must('bounded', this.meter.tooMuch(world.nowMs - this.#lieMs <= 2 * PROMISES.windowMs || this.#hasGrown()))
       if (world.nowMs % PROMISES.relayedMs === 0) this.#must('relayed', this.#relay.late())
       if (this.#cast.hasLiar) this.#lieMs = world.nowMs
       this.#must('bounded', tooManyRows(this.#stage, this.#cast.liars))
       this.#must('bounded', tooLongRow(this.#stage))
       if (this.failure) throw new Broken()
     }
+  }
+
+  /** A liar's row that is as long as a row may be stays for as long as anybody knows the liar: whoever comes in gets it. */
+  #hasGrown(): boolean {
+    return this.#stage.deeds.some((deed) => deed.lie === 'too-large')
   }
 
   async #heal(endMs: number): Promise<void> {

@@ -3,6 +3,8 @@ import { dieOf } from '../support/virtual-network.ts'
 /** Which rows a start has, and which incarnation it takes: what it left off with, nothing at all, or what the disk held some time before. */
 export type Memory = 'kept' | 'lost' | 'snapshot'
 
+export type Nat = 'none' | 'datagrams' | 'streams'
+
 /** What a liar does, a node with the grid key that keeps no rule. */
 export type LieKind = 'two-rows' | 'forge' | 'frame' | 'grow' | 'accuse' | 'nonsense'
 /** What a stranger does, who has no key and hears everything. */
@@ -23,7 +25,8 @@ export type Action = { readonly atMs: number; readonly forMs: number } & (
   | { readonly type: 'stall'; readonly node: number }
   | { readonly type: 'clock'; readonly node: number; readonly byMs: number }
   | { readonly type: 'restart'; readonly node: number; readonly memory: Memory; readonly ageMs: number }
-  | { readonly type: 'join'; readonly count: number; readonly leave: boolean }
+  /** `nat`: they can only call out, with or without datagrams. */
+  | { readonly type: 'join'; readonly count: number; readonly leave: boolean; readonly nat: Nat }
   | { readonly type: 'copy'; readonly node: number }
   /** The grid's key changes; `removes` takes out a liar, or a node that was there. */
   | { readonly type: 'rekey'; readonly node: number; readonly removes: boolean }
@@ -87,7 +90,13 @@ export function scheduleOf(seed: number): Schedule {
       case 'restart':
         return { ...when, type, node: int(nodes), memory: among(['kept', 'kept', 'lost', 'snapshot']), ageMs: 5_000 * (1 + int(8)) }
       case 'join':
-        return { ...when, type, count: die() < 0.08 ? 12 : 1 + int(3), leave: die() < 0.5 }
+        return {
+          ...when,
+          type,
+          count: die() < 0.08 ? 12 : 1 + int(3),
+          leave: die() < 0.5,
+          nat: among(['none', 'none', 'none', 'datagrams', 'streams']),
+        }
       case 'copy':
         return { ...when, type, node: int(nodes) }
       case 'rekey':

@@ -2,7 +2,7 @@ import type { Identity, Lie } from '../../src/contract/index.ts'
 import { ringStateOf, type GridEvent, type RingState, type Signed } from '../../src/grid/index.ts'
 import { GRID_KEY, hostOf, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
 import { GOOD_PATH, VirtualWorld, type Path } from '../support/virtual-network.ts'
-import type { Memory } from './schedule.ts'
+import type { Memory, Nat } from './schedule.ts'
 
 /** Numbers of nodes that are not of the first ones. */
 export const JOINERS_FROM = 100
@@ -12,6 +12,7 @@ const COPIES = '10.7.0.'
 export const STRANGERS = '10.8.0.'
 const SNAPSHOT_MS = 5_000
 const GOODBYE_MS = 500
+const REKEYED_MS = 60_000
 const ROW_CONTEXT = Buffer.from('midwatch row 1\0')
 const RUMOUR_CONTEXT = Buffer.from('midwatch rumour 1\0')
 
@@ -69,6 +70,8 @@ export class Stage {
   readonly faults: Fault[] = []
   /** What liars may be held to have done: who must know it, by the name of the seat and the time of its start. */
   readonly deeds: Deed[] = []
+  /** When the grid's key last changed. */
+  rekeyedMs = -Infinity
   /** Taken out of the grid by a change of key. */
   readonly removed = new Set<Identity>()
   /** Datagrams in which a deed is done, told by the object. */
@@ -77,6 +80,7 @@ export class Stage {
   /** Told of every datagram that a node sends. */
   onSpoken: (bytes: Uint8Array, to: string) => void = () => {}
   readonly #numbers = new Map<string, number>()
+  readonly #behindNat = new Set<string>()
   /** What nodes really said: played again by a stranger it may be the first time that it arrives. */
   readonly #spoken = new WeakSet<Uint8Array>()
 
@@ -102,7 +106,11 @@ export class Stage {
   }
 
   /** Starts an honest node for the first time. */
-  enter(number: number): void {
+  enter(number: number, nat: Nat = 'none'): void {
+    if (nat !== 'none') {
+      this.#behindNat.add(hostOf(number))
+      this.world.nat.hide(hostOf(number), `192.0.2.${number}`, nat === 'datagrams')
+    }
     const snapshots: Snapshot[] = []
     this.#start(`n${number}`, number, hostOf(number), { atMs: 0, incarnation: 0, rows: [], ring: this.newestRing() }, snapshots, false)
   }
@@ -111,6 +119,10 @@ export class Stage {
   newestRing(): RingState {
     const rings = this.running().map((seat) => seat.node.grid.ring)
     return rings.toSorted((a, b) => b.generation - a.generation)[0]?.state ?? ringStateOf(GRID_KEY)
+  }
+
+  isBehindNat(seat: Seat): boolean {
+    return this.#behindNat.has(seat.node.host.host)
   }
 
   /** Starts one again that died, from what its disk holds. */
@@ -148,6 +160,7 @@ export class Stage {
       at,
       incarnation: disk.incarnation + 1,
       ring: disk.ring,
+      callsOut: this.#behindNat.has(at),
       seeds: Array.from({ length: Math.min(this.founders, 4) }, (_, founder) => hostOf(founder)),
       onSigned: (bytes) => this.#signed(watched.seat, bytes),
       onEvent: (event) => watched.seat && this.#happened(watched.seat, event),
@@ -200,6 +213,8 @@ export class Stage {
     if (!seat?.node.isRunning) return
     if (this.#spoken.has(bytes)) seat.arrivedMs = this.world.nowMs
     const evidence = this.evidence.get(bytes)
+    // Around a change of key it may be sealed with one that is not held here.
+    if (this.world.nowMs - this.rekeyedMs < REKEYED_MS) return
     if (!evidence || !seat.node.grid.table.get(evidence.deed.liar)) return
     evidence.deed.halves.add(evidence.half)
     evidence.deed.seats.set(seat, seat.startedMs)

@@ -32,7 +32,7 @@ function wordsOf(action: Action): string {
     case 'restart':
       return `n${action.node} dies, and starts ${span.replace('for', 'after')} with ${MEMORIES[action.memory](action.ageMs)}`
     case 'join':
-      return `${action.count} more join; ${span.replace('for', 'after')} they ${action.leave ? 'say goodbye' : 'die'}`
+      return `${action.count} more join${NATS[action.nat]}; ${span.replace('for', 'after')} they ${action.leave ? 'say goodbye' : 'die'}`
     case 'copy':
       return `a copy of the disk of n${action.node} runs elsewhere ${span}`
     case 'rekey':
@@ -44,6 +44,12 @@ function wordsOf(action: Action): string {
     case 'flood':
       return `a stranger sends n${action.node} ${action.perSecond} a second (${action.kind}) ${span}`
   }
+}
+
+const NATS = {
+  none: '',
+  datagrams: ' that can only call out',
+  streams: ' that can only call out, and by streams',
 }
 
 const MEMORIES = {
