@@ -39,7 +39,7 @@ export type Action = { readonly atMs: number; readonly forMs: number } & (
 export type Act = { readonly beginMs: number; readonly healMs: number; readonly endMs: number }
 export type Schedule = { readonly seed: number; readonly nodes: number; readonly acts: readonly Act[]; readonly actions: readonly Action[] }
 
-const SETTLE_MS = 8_000
+const SETTLE_MS = 6_000
 const QUIET_MS = 18_000
 const HOUR_MS = 3_600_000
 
@@ -93,7 +93,7 @@ export function scheduleOf(seed: number): Schedule {
         return {
           ...when,
           type,
-          count: die() < 0.08 ? 12 : 1 + int(3),
+          count: die() < 0.05 ? 12 : 1 + int(3),
           leave: die() < 0.5,
           nat: among(['none', 'none', 'none', 'datagrams', 'streams']),
         }
@@ -127,7 +127,7 @@ export function scheduleOf(seed: number): Schedule {
   const TYPES: readonly Action['type'][] = [
     'cut', 'cut', 'cut', 'rough', 'rough', 'stall', 'clock', 'restart', 'restart', 'restart', 'join', 'copy', 'rekey', 'targets', 'lie', 'lie', 'lie', 'flood',
   ] // prettier-ignore
-  const actCount = among([1, 1, 2, 3])
+  const actCount = among([1, 1, 1, 2, 3])
   for (let act = 0, beginMs = SETTLE_MS; act < actCount; act++) {
     const healMs = beginMs + 18_000 + int(14_000)
     const count = 2 + int(5)

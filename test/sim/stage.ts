@@ -12,6 +12,8 @@ const COPIES = '10.7.0.'
 export const STRANGERS = '10.8.0.'
 const SNAPSHOT_MS = 5_000
 const GOODBYE_MS = 500
+/** On what nodes really said: played again by a stranger it may be the first time that it arrives. */
+const SPOKEN = Symbol('spoken')
 const REKEYED_MS = 60_000
 const ROW_CONTEXT = Buffer.from('midwatch row 1\0')
 const RUMOUR_CONTEXT = Buffer.from('midwatch rumour 1\0')
@@ -81,8 +83,6 @@ export class Stage {
   onSpoken: (bytes: Uint8Array, to: string) => void = () => {}
   readonly #numbers = new Map<string, number>()
   readonly #behindNat = new Set<string>()
-  /** What nodes really said: played again by a stranger it may be the first time that it arrives. */
-  readonly #spoken = new WeakSet<Uint8Array>()
 
   constructor(seed: number, founders: number) {
     this.world = new VirtualWorld(seed)
@@ -90,7 +90,7 @@ export class Stage {
     this.world.path = (from, to) => this.#path(from, to)
     this.world.onSent = (bytes, from, to) => {
       if (from.startsWith(STRANGERS)) return
-      this.#spoken.add(bytes)
+      Object.assign(bytes, { [SPOKEN]: true })
       this.onSpoken(bytes, to)
     }
     this.world.onArrived = (bytes, _, to) => this.#arrived(bytes, to)
@@ -211,7 +211,7 @@ export class Stage {
   #arrived(bytes: Uint8Array, to: string): void {
     const seat = this.#seatAt(to)
     if (!seat?.node.isRunning) return
-    if (this.#spoken.has(bytes)) seat.arrivedMs = this.world.nowMs
+    if (SPOKEN in bytes) seat.arrivedMs = this.world.nowMs
     const evidence = this.evidence.get(bytes)
     // Around a change of key it may be sealed with one that is not held here.
     if (this.world.nowMs - this.rekeyedMs < REKEYED_MS) return

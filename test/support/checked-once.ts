@@ -36,16 +36,17 @@ export function signedHere(publicKey: Uint8Array, bytes: Uint8Array, signature: 
   return signature
 }
 
-const sealed = new WeakMap<Uint8Array, { readonly key: KeyObject; readonly plain: Uint8Array }>()
+// On the object itself: a map from every datagram there ever was costs more than the cipher.
+const SEALED = Symbol('sealed')
+type Marked = Uint8Array & { [SEALED]?: { readonly key: KeyObject; readonly plain: Uint8Array } }
 
 /** What was sealed here, and arrives as the very object that left, need not be deciphered. */
 export function sealedHere(key: KeyObject, plain: Uint8Array, datagram: Uint8Array): Uint8Array {
-  sealed.set(datagram, { key, plain })
-  return datagram
+  return Object.assign(datagram, { [SEALED]: { key, plain } })
 }
 
 export function openedHere(key: KeyObject, datagram: Uint8Array): Uint8Array | null {
-  const known = sealed.get(datagram)
+  const known = (datagram as Marked)[SEALED]
   return known?.key.equals(key) ? known.plain : null
 }
 
