@@ -186,6 +186,19 @@ describe('a start', { timeout: 20_000 }, () => {
     expect(await world.runUntil(() => allShow(nodes, nodes[3]!, 'up') && agree(nodes), 8_000)).not.toBeNull()
   })
 
+  it('without memory, its seed out of reach, asks who speaks to it who that is', async () => {
+    const world = new VirtualWorld(14)
+    const nodes = virtualNodes(world, 4)
+    await settled(world, nodes)
+    nodes[3]!.kill()
+    await world.run(5_000)
+    const [friend, back] = [nodes[2]!.host.host, nodes[3]!.host.host]
+    world.path = (from, to) => ({ ...GOOD_PATH, isCut: (from === back && to !== friend) || (to === back && from !== friend) })
+    nodes[3] = virtualNode(world, 3)
+    nodes[3].start()
+    expect(await world.runUntil(() => agree(nodes) && allShow(nodes, nodes[3]!, 'up'), 8_000)).not.toBeNull()
+  })
+
   it('of two nodes from one disk raises the incarnation at most once a second', async () => {
     const world = new VirtualWorld(13)
     const nodes = virtualNodes(world, 4, { probes: false })
