@@ -123,7 +123,7 @@ export class Asking {
       .get(subject)
       ?.row.links.filter(isOverLine)
       .map(({ to }) => to)
-    const known = others.filter((other) => other === way || holders?.includes(other))
+    const known = others.filter((other) => other === way || holders?.includes(other)).slice(0, count)
     const rest = others.filter((other) => !known.includes(other))
     return [...known, ...pick(random, rest, count - known.length)]
   }

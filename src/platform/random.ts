@@ -12,10 +12,10 @@ export const systemRandomness: Randomness = {
   int: (below) => (below <= 1 ? 0 : randomInt(below)),
 }
 
-/** `count` of `items`, chosen fairly, in random order. Fewer when there are fewer. */
+/** `count` of `items`, chosen fairly, in random order. Fewer when there are fewer, none when fewer than none are wanted. */
 export function pick<T>(random: Randomness, items: readonly T[], count: number): T[] {
   const pool = [...items]
-  const wanted = Math.min(count, pool.length)
+  const wanted = Math.max(0, Math.min(count, pool.length))
   for (let i = 0; i < wanted; i++) {
     const j = i + random.int(pool.length - i)
     const swap = pool[i] as T

@@ -199,6 +199,19 @@ describe('a start', { timeout: 20_000 }, () => {
     expect(await world.runUntil(() => agree(nodes) && allShow(nodes, nodes[3]!, 'up'), 8_000)).not.toBeNull()
   })
 
+  it('without memory, and cut off from its seeds, is called by one that remembers it', async () => {
+    const world = new VirtualWorld(14)
+    const nodes = virtualNodes(world, 6)
+    await settled(world, nodes)
+    nodes[1]!.kill()
+    const [lost, friend] = [nodes[1]!.host.host, nodes[5]!.host.host]
+    world.path = (from, to) => ({ ...GOOD_PATH, isCut: (from === lost && to !== friend) || (to === lost && from !== friend) })
+    await world.run(5_000)
+    nodes[1] = virtualNode(world, 1)
+    nodes[1].start()
+    expect(await world.runUntil(() => agree(nodes), 10_000)).not.toBeNull()
+  })
+
   it('of two nodes from one disk raises the incarnation at most once a second', async () => {
     const world = new VirtualWorld(13)
     const nodes = virtualNodes(world, 4, { probes: false })
