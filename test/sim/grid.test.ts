@@ -186,19 +186,6 @@ describe('a start', { timeout: 20_000 }, () => {
     expect(await world.runUntil(() => allShow(nodes, nodes[3]!, 'up') && agree(nodes), 8_000)).not.toBeNull()
   })
 
-  it('without memory, its seed out of reach, asks who speaks to it who that is', async () => {
-    const world = new VirtualWorld(14)
-    const nodes = virtualNodes(world, 4)
-    await settled(world, nodes)
-    nodes[3]!.kill()
-    await world.run(5_000)
-    const [friend, back] = [nodes[2]!.host.host, nodes[3]!.host.host]
-    world.path = (from, to) => ({ ...GOOD_PATH, isCut: (from === back && to !== friend) || (to === back && from !== friend) })
-    nodes[3] = virtualNode(world, 3)
-    nodes[3].start()
-    expect(await world.runUntil(() => agree(nodes) && allShow(nodes, nodes[3]!, 'up'), 8_000)).not.toBeNull()
-  })
-
   it('without memory, and cut off from its seeds, is called by one that remembers it', async () => {
     const world = new VirtualWorld(14)
     const nodes = virtualNodes(world, 6)
