@@ -193,7 +193,9 @@ describe('a start', { timeout: 20_000 }, () => {
     nodes[1]!.kill()
     const [lost, friend] = [nodes[1]!.host.host, nodes[5]!.host.host]
     world.path = (from, to) => ({ ...GOOD_PATH, isCut: (from === lost && to !== friend) || (to === lost && from !== friend) })
-    await world.run(5_000)
+    expect(await world.runUntil(() => allShow(nodes, nodes[1]!, 'down') && agree(nodes), 20_000)).not.toBeNull()
+    // Till nothing of this is news any more.
+    await world.run(20_000)
     nodes[1] = virtualNode(world, 1)
     nodes[1].start()
     expect(await world.runUntil(() => agree(nodes), 10_000)).not.toBeNull()
