@@ -93,6 +93,25 @@ describe('probes of another node', () => {
     expect(ok[2]!.atMs - ok[0]!.atMs).toBeLessThan(200)
   })
 
+  it('welcome it again when one of them is lost: a link that flapped is up a second later all the same', async () => {
+    const { clock, prober, samples, world } = probing()
+    world.answers = false
+    prober.setPeers([a], 1_000)
+    await clock.advance(10_000)
+    world.answers = true
+    let lost = false
+    for (const startMs = clock.monoMs(); clock.monoMs() - startMs < 3_500;) {
+      const answered = samples.filter((sample) => sample.ok).length
+      // The fourth answer of the welcome is lost.
+      world.answers = lost || answered < 4
+      if (!world.answers && samples.at(-1)?.ok === false) lost = true
+      await clock.advance(10)
+    }
+    const lastLost = samples.findLastIndex((sample) => !sample.ok)
+    expect(lost).toBe(true)
+    expect(samples.length - 1 - lastLost).toBeGreaterThanOrEqual(12)
+  })
+
   it('stay within about twice the usual rate on a way that loses two in five', async () => {
     const { clock, prober, world, requests } = probing()
     const die = dieOf(5)

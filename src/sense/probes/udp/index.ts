@@ -72,6 +72,8 @@ type Peer = {
   missed: Map<number, number>
   smoothedRttMs: number | null
   failures: number
+  /** Answers in a row that it still owes after an outage, before it may count as up again. */
+  owed: number
   /** Quick probes that it may still get, as of `atMs`. */
   quick: { left: number; atMs: number }
   timers: Set<() => void>
@@ -108,6 +110,7 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
       missed: new Map(),
       smoothedRttMs: null,
       failures: 0,
+      owed: 0,
       quick: { left: TIMING.quickProbes, atMs: clock.monoMs() },
       timers: new Set(),
     }
@@ -167,6 +170,7 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     }
     counters.lost++
     peer.failures++
+    if (peer.failures >= TIMING.confirmed || peer.owed > 0) peer.owed = TIMING.welcomeProbes
     if (peer.failures === 1) {
       const quick = TIMING.confirmAtMs.slice(0, takeQuick(peer, TIMING.confirmAtMs.length))
       for (const delayMs of quick) later(peer, delayMs, () => peer.failures > 0 && probe(identity, peer))
@@ -194,11 +198,13 @@ export function createNodeProber(options: NodeProberOptions): NodeProber {
     // What the peer spent between receiving and answering is not the way's; a peer that claims more than the whole is not believed.
     const rttMs = Math.max(0, now - sentMs - (atPeerMs >= 0 && atPeerMs <= now - sentMs ? atPeerMs : 0))
     peer.smoothedRttMs = peer.smoothedRttMs === null ? rttMs : peer.smoothedRttMs + (rttMs - peer.smoothedRttMs) / 8
-    if (peer.failures >= TIMING.confirmed) {
-      const quick = takeQuick(peer, TIMING.welcomeProbes)
+    // One that is lost among them begins the count anew: at the usual rate a link that flapped would then wait twelve seconds.
+    if (peer.failures > 0 && peer.owed > 0) {
+      const quick = takeQuick(peer, peer.owed)
       for (let i = 1; i <= quick; i++) later(peer, i * TIMING.welcomeEveryMs, () => probe(identity, peer))
     }
     peer.failures = 0
+    if (peer.owed > 0) peer.owed--
     tell(identity, true, rttMs, false)
   }
 
