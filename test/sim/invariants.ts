@@ -25,8 +25,8 @@ export const PROMISES = {
   spreadMs: 3_000,
   /** So long without a fault a node must have been before a word against it, or by it, is wrong. */
   calmMs: 12_000,
-  /** News reaches every node that has an undisturbed way over one other within this. */
-  relayedMs: 8_000,
+  /** News reaches every node that has an undisturbed way over one other within this; by chance it is asked only every few rounds. */
+  relayedMs: 15_000,
   /** What one honest node sends in a second, over any `windowMs`. */
   bytesPerSecond: 300_000,
   /** The same with a liar in the grid, whose rows and questions are answered up to a bound. */

@@ -8,7 +8,8 @@ import { VirtualWorld } from '../support/virtual-network.ts'
 const LINKS = 15
 const NODES_PER_SITE = 20
 /** From the start until what everybody tells of the start is told. */
-const SETTLE_MS = 20_000
+const SETTLE_MS = 10_000
+const SETTLE_MS_PER_NODE = 40
 const STEADY_MS = 60_000
 const PROBE_MS = 1_000
 const START_MS = 1_000
@@ -49,7 +50,7 @@ export async function scale(count: number, say: (line: string) => void, steadyMs
   const probes = new Map<VirtualNode, number>()
   for (const [index, node] of nodes.entries())
     every(node.host.clock, PROBE_MS, () => probes.set(node, (probes.get(node) ?? 0) + probe(world, nodes, index)))
-  await world.run(SETTLE_MS)
+  await world.run(SETTLE_MS + count * SETTLE_MS_PER_NODE)
   say(`${count} nodes know each other`)
 
   const gossip = (node: VirtualNode): number => world.sentBytes(node.host.host) - (probes.get(node) ?? 0)
