@@ -56,6 +56,7 @@ export class Grid {
     this.#own = new OwnRow({
       ...options,
       table: this.table,
+      rowMs: () => this.pace.rowMs,
       onRow: () => this.#merging.tellOwnRow(),
       onPulse: (signed) => this.#merging.tellPulse(this.#self, signed),
       onDegraded: (reasons) => options.onEvent({ type: 'degraded', reasons }),

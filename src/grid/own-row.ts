@@ -9,9 +9,14 @@ import { REFUTING_BEATS } from './rumour.ts'
 import { signSketches, type Figure } from './sketch.ts'
 import type { RowTable } from './table.ts'
 
+/** The allowance of new versions grows by one in so long. */
+const TOKEN_MS = 1_000
+
 export type OwnRowOptions = Pick<GridOptions, 'keys' | 'card' | 'incarnation' | 'reserveIncarnation'> & {
   readonly clock: Clock
   readonly table: RowTable
+  /** Between two new versions when links turn without end. */
+  rowMs(): number
   /** A row went into the table and is to be told. */
   onRow(): void
   onPulse(pulse: Signed): void
@@ -37,7 +42,7 @@ export class OwnRow {
   constructor(options: OwnRowOptions) {
     this.#options = options
     this.#keys = options.keys
-    this.#mayPublish = createAllowance(options.clock, RHYTHM.rowsAtOnce, RHYTHM.rowsAtOnce * RHYTHM.rowsEveryMs)
+    this.#mayPublish = createAllowance(options.clock, RHYTHM.rowsAtOnce, RHYTHM.rowsAtOnce * TOKEN_MS)
     this.#row = {
       identity: options.keys.identity,
       publicKey: options.keys.publicKey,
@@ -86,15 +91,18 @@ export class OwnRow {
     this.publish()
   }
 
-  /** At once as a rule. When states turn without end the newest is told once a second: each version costs every node of the grid something. */
+  /** At once as a rule. When states turn without end the newest is told now and then: each version costs every node of the grid something. */
   #publishIfSpeaking(): void {
     if (this.#state !== 'speaking' || this.#waiting) return
-    if (this.#mayPublish()) return this.publish()
+    const rowMs = this.#options.rowMs()
+    const cost = Math.min(RHYTHM.rowsAtOnce, rowMs / TOKEN_MS)
+    if (this.#mayPublish(cost)) return this.publish()
     this.#waiting = true
-    this.#options.clock.after(RHYTHM.rowsEveryMs, () => {
+    this.#options.clock.after(rowMs, () => {
       this.#waiting = false
-      if (this.#row.left) return
-      this.#publishIfSpeaking()
+      if (this.#state !== 'speaking' || this.#row.left) return
+      this.#mayPublish(cost)
+      this.publish()
     })
   }
 

@@ -20,3 +20,10 @@ it('a small grid hears of each node every five seconds, and from nearly everyone
 it('news is told often enough to reach all but few, whatever the size', () => {
   for (const nodes of SIZES.filter((size) => size > 16)) expect(paceOf(nodes, 20).pulseTellings).toBeGreaterThanOrEqual(4)
 })
+
+it('links that turn without end cost each node about the same share of its time, whatever the size', () => {
+  expect(paceOf(16, 15).rowMs).toBe(1_000)
+  expect(paceOf(100, 99).rowMs).toBeCloseTo(2_970)
+  expect(paceOf(200, 199).rowMs).toBeLessThan(13_000)
+  expect(paceOf(1_000, 15).rowMs).toBe(4_500)
+})

@@ -29,9 +29,8 @@ export const RHYTHM = {
   outliveMostMs: 30_000,
   /** Nobody moves away and back with a start at each end within this. */
   twoPlacesMs: 120_000,
-  /** New versions of its own row that a node tells one after the other, and then one each so often. */
+  /** New versions of its own row that a node of a small grid tells one after the other, before it waits `rowMs` for each. */
   rowsAtOnce: 10,
-  rowsEveryMs: 1_000,
   /** The row of a node that said goodbye is kept for so long, so that nobody brings it back. */
   forgetLeftMs: 3_600_000,
 } as const
@@ -49,6 +48,10 @@ const SKETCH_BYTES = 120
 const HEARTBEAT_TELLINGS = 4
 const SKETCH_TELLINGS = 3
 const LEAST_MS = 5_000
+/** What one link of one row costs each node that takes the row in, and which share of its time such rows may take where all of them turn without end. */
+const LINK_COST_MS = 0.003
+const ROWS_SHARE = 0.01
+const LEAST_ROW_MS = 1_000
 
 export type Pace = {
   /** A node's heartbeat, and by how many each node that hears it tells it on. */
@@ -58,6 +61,8 @@ export type Pace = {
   readonly staleAfterMs: number
   /** Without any proof of life for so long a node is down, even if nobody probes it. */
   readonly silentMs: number
+  /** Between one new version of the own row and the next, when links turn without end. */
+  readonly rowMs: number
   readonly sketchMs: number
   readonly sketchTellings: number
   /** A full exchange with one peer: it names every row there is. */
@@ -77,6 +82,7 @@ export function paceOf(nodes: number, linksPerRow: number): Pace {
     pulseTellings,
     staleAfterMs: 5 * pulseMs,
     silentMs: 8 * pulseMs,
+    rowMs: Math.max(LEAST_ROW_MS, (nodes * linksPerRow * LINK_COST_MS) / ROWS_SHARE),
     sketchMs: Math.max(LEAST_MS, (sketchBytes * 1_000) / SKETCH_BYTES_PER_S),
     sketchTellings,
     exchangeMs: Math.max(60_000, 400 * nodes),
