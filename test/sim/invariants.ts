@@ -159,8 +159,9 @@ export function deafAccuser(stage: Stage, seat: Seat): string | null {
   const quietMs = nowMs - Math.max(seat.arrivedMs, seat.companyMs ?? nowMs)
   const others = seat.node.grid.table.size - 1
   const isOwnFault = stage.faults.some((fault) => fault.isStall && fault.from.has(seat.number) && fault.untilMs > nowMs - quietMs)
-  // What comes over a line is not seen here.
-  if (quietMs <= PROMISES.deafMs || others < 2 || isOwnFault || stage.isBehindNat(seat)) return null
+  // What comes over a line is not seen here, and either end of one hears the other.
+  const areLines = [...stage.seats.values()].some((each) => stage.isBehindNat(each))
+  if (quietMs <= PROMISES.deafMs || others < 2 || isOwnFault || areLines) return null
   return `${seat.node.name} accuses another one, and heard nobody itself for ${Math.round(quietMs)} ms`
 }
 
