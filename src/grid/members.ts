@@ -226,7 +226,7 @@ export class Members {
    * and that one is down as far as anyone can say.
    */
   isIsolated(): boolean {
-    return this.#others() >= 2 && this.heardNobodyForMs() > MEMBERSHIP.isolatedAfterMs
+    return this.heardNobodyForMs() > MEMBERSHIP.isolatedAfterMs && this.#others() >= 2
   }
 
   heardNobodyForMs(): number {

@@ -35,10 +35,11 @@ const MEMOS: readonly Edit[] = [
     find: "  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(header)",
     put: "  const here = openedHere(key, datagram)\n  if (here) return here\n  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(header)",
   },
+  { file: 'grid/seal.ts', find: 'function sessionKey(', put: 'function sessionKeyEach(' },
   {
     file: 'grid/seal.ts',
     find: 'export type OpenRefusal =',
-    put: `import { openedHere, sealedHere } from ${JSON.stringify(once)}\nexport type OpenRefusal =`,
+    put: `import { keyOnce, openedHere, sealedHere } from ${JSON.stringify(once)}\nconst sessionKey = keyOnce(sessionKeyEach)\nexport type OpenRefusal =`,
   },
   { file: 'grid/row.ts', find: 'export function readRow(', put: 'function readRowEach(' },
   {
@@ -101,7 +102,7 @@ export const GUARDS: Readonly<Record<string, readonly Edit[]>> = {
   'local-health': [
     {
       file: 'grid/members.ts',
-      find: 'return this.#others() >= 2 && this.heardNobodyForMs() > MEMBERSHIP.isolatedAfterMs',
+      find: 'return this.heardNobodyForMs() > MEMBERSHIP.isolatedAfterMs && this.#others() >= 2',
       put: 'return false',
     },
   ],

@@ -9,7 +9,7 @@ const LINKS = 15
 const NODES_PER_SITE = 20
 /** From the start until what everybody tells of the start is told. */
 const SETTLE_MS = 10_000
-const SETTLE_MS_PER_NODE = 40
+const SETTLE_MS_PER_NODE = 30
 const STEADY_MS = 60_000
 const PROBE_MS = 1_000
 const START_MS = 1_000

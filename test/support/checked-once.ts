@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 type Verifier = (bytes: Uint8Array, signature: Uint8Array) => boolean
 
 const MAX_CHARS = 20_000_000
+const MAX_KEYS = 10_000
 const answers = new Map<string, boolean>()
 let chars = 0
 
@@ -45,9 +46,23 @@ export function sealedHere(key: KeyObject, plain: Uint8Array, datagram: Uint8Arr
   return Object.assign(datagram, { [SEALED]: { key, plain } })
 }
 
+/** A session's key is derived once, not by each who hears the session. */
+export function keyOnce(
+  derive: (gridKey: Uint8Array, session: Uint8Array) => KeyObject,
+): (gridKey: Uint8Array, session: Uint8Array) => KeyObject {
+  const keys = new Map<string, KeyObject>()
+  return (gridKey, session) => {
+    const name = text(gridKey) + text(session)
+    const key = keys.get(name) ?? derive(gridKey, session)
+    if (keys.size > MAX_KEYS) keys.clear()
+    keys.set(name, key)
+    return key
+  }
+}
+
 export function openedHere(key: KeyObject, datagram: Uint8Array): Uint8Array | null {
   const known = (datagram as Marked)[SEALED]
-  return known?.key.equals(key) ? known.plain : null
+  return known && (known.key === key || known.key.equals(key)) ? known.plain : null
 }
 
 /** Reads each value once for all nodes of a world together. Only for answers that nobody changes. */
