@@ -368,7 +368,10 @@ export class Grid {
   #reunion(): void {
     this.#forgetLeft()
     const [lost] = pick(this.#options.random, this.#members.others('down'), 1)
-    if (lost) this.#talk.send(lost, { type: 'summary', hash: this.table.hash() })
+    if (!lost) return
+    // It may have lost its memory, and not know who calls it nor where from.
+    this.#comparing.sendRows(lost, [this.#self])
+    this.#talk.send(lost, { type: 'summary', hash: this.table.hash() })
   }
 
   #forgetLeft(): void {

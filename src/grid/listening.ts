@@ -1,6 +1,5 @@
-import { LIMITS, type Identity } from '../contract/index.ts'
+import type { Identity } from '../contract/index.ts'
 import type { Address } from '../platform/index.ts'
-import { createAllowance, type Allowance } from './allowance.ts'
 import type { Asking } from './asking.ts'
 import type { Comparing } from './comparing.ts'
 import type { KeyName } from './keys.ts'
@@ -31,14 +30,11 @@ export class Listening {
   readonly refusedFrom: Partial<Record<keyof GridCounters, string>> = {}
   readonly #options: ListeningOptions
   readonly #opener: Opener
-  /** A node without memory whose seeds are out of reach knows nobody; who speaks to it is asked who it is. */
-  readonly #mayAsk: Allowance
   #hearsDatagrams = false
 
   constructor(options: ListeningOptions) {
     this.#options = options
     this.#opener = createOpener(options.ring, options.clock)
-    this.#mayAsk = createAllowance(options.clock, LIMITS.membersPerDatagram, 1_000)
   }
 
   /** Has any datagram of another node reached this one? */
@@ -81,7 +77,6 @@ export class Listening {
       comparing.remind(sender)
       return
     }
-    if (!known && source && key === ring.current.name && this.#mayAsk()) talk.sendTo(source, { type: 'want', identities: [sender] })
     counters.packetsOpened++
     counters.messagesUnreadable += packet.unreadable
     members.heard(sender, source ? 'datagram' : 'line')

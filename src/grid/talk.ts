@@ -109,11 +109,6 @@ export class Talk {
     this.#sendBy(0, to, [encodeMessage({ type: 'probe', payload })])
   }
 
-  /** Sends to where somebody spoke from whose row is not known yet. */
-  sendTo(address: Address, message: Message): void {
-    if (this.#running) this.#options.network.send(0, address, this.#sealer.seal(this.packet([encodeMessage(message)])))
-  }
-
   /** Sends sealed with every key that anybody may still hold: for news of the key itself. */
   sendByAnyKey(to: Identity, message: Message): void {
     if (this.#options.lines.has(to)) return this.#options.lines.send(to, [encodeMessage(message)])
