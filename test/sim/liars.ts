@@ -98,7 +98,7 @@ const LIES: { [K in LieKind]: (liar: Liar) => () => void } = {
         // A row in parts proves nothing against who sent one of them.
         const messages = rowMessages(victim.node.identity, forged.row, forged.signed, MAX_MESSAGE_BYTES) ?? []
         const sent = liar.say(seat, messages)
-        if (messages.length === 1) for (const bytes of sent) liar.stage.evidence.set(bytes, { deed, half: 'forged' })
+        if (messages.length === 1) for (const bytes of sent) liar.stage.evidence.set(bytes, { deed, half: 'forged', forged: forged.row })
       }
     }
   },

@@ -1,5 +1,7 @@
 import type { Identity, Lie } from '../../src/contract/index.ts'
 import { ringStateOf, type GridEvent, type RingState, type Signed } from '../../src/grid/index.ts'
+import type { Row } from '../../src/grid/row.ts'
+import { compareVersions } from '../../src/grid/table.ts'
 import { GRID_KEY, hostOf, virtualNode, type VirtualNode } from '../support/virtual-grid.ts'
 import { GOOD_PATH, VirtualWorld, type Path } from '../support/virtual-network.ts'
 import type { Memory, Nat } from './schedule.ts'
@@ -77,7 +79,7 @@ export class Stage {
   /** Taken out of the grid by a change of key. */
   readonly removed = new Set<Identity>()
   /** Datagrams in which a deed is done, told by the object. */
-  readonly evidence = new WeakMap<Uint8Array, { readonly deed: Deed; readonly half: string }>()
+  readonly evidence = new WeakMap<Uint8Array, { readonly deed: Deed; readonly half: string; readonly forged?: Row }>()
   watcher: Watcher = { event: () => {}, accused: () => {} }
   /** Told of every datagram that a node sends. */
   onSpoken: (bytes: Uint8Array, to: string) => void = () => {}
@@ -216,6 +218,11 @@ export class Stage {
     // Around a change of key it may be sealed with one that is not held here.
     if (this.world.nowMs - this.rekeyedMs < REKEYED_MS) return
     if (!evidence || !seat.node.grid.table.get(evidence.deed.liar)) return
+    // In a flood of strangers' sessions a new one of a member may not be read either.
+    if (seat.node.grid.counters.refusedTooManySessions > 0) return
+    // A row that is older than the one held changes nothing, whoever signed it, so nobody looks.
+    const held = evidence.forged && seat.node.grid.table.get(evidence.forged.identity)?.row
+    if (evidence.forged && (!held || compareVersions(evidence.forged, held) < 0)) return
     evidence.deed.halves.add(evidence.half)
     evidence.deed.seats.set(seat, seat.startedMs)
   }
