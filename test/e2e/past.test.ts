@@ -63,7 +63,7 @@ describe('the past', () => {
     await page.keyboard.press('p')
     await slider().waitFor()
     await page.keyboard.press(',')
-    await page.getByRole('heading', { level: 1, name: /^You look at \d\d:\d\d:\d\d, 3 h 9 min ago$/ }).waitFor()
+    await page.getByRole('heading', { level: 1, name: /^You look at (\d+ \w+, )?\d\d:\d\d:\d\d, 3 h 9 min ago$/ }).waitFor()
     await banner().getByText('Then nothing was wrong.').waitFor()
     // Newest first: c is well again, two lines about b that is back, c turned lossy while b was down.
     for (const [index, words] of [
