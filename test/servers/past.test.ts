@@ -35,14 +35,20 @@ const api = async (path: string): Promise<unknown> => {
   return (await fetch(new URL(path, a.url), { headers: { authorization: `Bearer ${token}` } })).json()
 }
 
+/** Changes of a node within a second are kept as one. */
+const MOMENT_MS = 1_500
+
 test('the graph before and after a service failed, its history, and the gap after a kill', { timeout: 120_000 }, async () => {
   const settled = async (state: string): Promise<Graph> => {
     let graph: Graph | null = null
+    let changed = { hash: '', atMs: 0 }
     await until(
-      `shop is ${state}`,
+      `shop is ${state}, and has been so for longer than a moment of the past lasts`,
       async () => {
         graph = await graphOf()
+        if (graph.hash !== changed.hash) changed = { hash: graph.hash, atMs: Date.now() }
         return (
+          Date.now() - changed.atMs > MOMENT_MS &&
           shopLink(graph)?.state === state &&
           graph.links.filter(({ toType }) => toType === 'node').every((link) => link.state === 'up') &&
           graph.links.length === 3
